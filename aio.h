@@ -1,0 +1,4130 @@
+/* aio.h - asyncio in C: coroutines, tasks, futures, groups and timers. Version 0.1.0
+   SPDX-License-Identifier: MIT (text at the end of this file)
+
+   Stackless coroutines made of switch and case, with typed results, keyword arguments, errors that
+   propagate, cancellation with cleanup, and an event loop that is driven by a poller of your choice
+   (aio_epoll.h, aio_select.h, aio_sim.h, or two hooks on bare metal). No operating system in here.
+   It is asyncio, not POSIX AIO: include it as "aio.h", never as <aio.h>, and point the compiler to
+   its folder with -iquote, not with -I (README.md says why).
+
+       #include <stdio.h>
+       #define AIO_IMPLEMENTATION              // in exactly one .c file
+       #include "aio_epoll.h"                  // the poller; brings aio.h
+
+       struct add { AIO_FRAME(int); int a, b; };            // result type, arguments, variables
+       static AIO_CORO(add)
+       {
+           AIO_BEGIN;
+           AIO_AWAIT(aio_sleep(AIO_MS(10)));                // may suspend
+           AIO_RETURN(self->a + self->b);
+           AIO_END;
+       }
+
+       struct sums { AIO_FRAME(void); int one; };
+       static AIO_CORO(sums)
+       {
+           AIO_BEGIN;
+           AIO_AWAIT(self->one, aio_new(add, .a = 1, .b = 2));
+           printf("1 + 2 = %d\n", self->one);
+           AIO_END;
+       }
+
+       int main(void) { return aio_main(aio_new(sums)); }
+
+   Rules
+     - What must live across an await is a member of the frame (self->x). A local variable is lost
+       at every await; compilers that can see it warn (gcc -O1 and up; clang).
+     - No await inside a switch of your own: its case labels would capture ours. Use if and else.
+     - Between AIO_BEGIN and AIO_END, declare variables in a block of their own: { int i; ... }.
+     - An awaitable that you made is yours until somebody accepts it: AIO_AWAIT, aio_create_task,
+       aio_spawn, a group. Never accepted, it must be given back with aio_discard.
+     - A handle from aio_create_task is yours until aio_release. Awaiting it does not release it.
+     - Zero is nothing: a zeroed frame, group, future or callback is a valid empty one.
+     - Errors are negative numbers: AIO_E..., on POSIX the negative errno, or your own from AIO_EUSER
+       down. They leave the coroutine through AIO_FINALLY unless AIO_TRY or AIO_CATCH takes them.
+     - One loop runs per thread. What a loop owns is touched from its own thread only; the one
+       exception is aio_loop_post, which may be called from anywhere.
+
+   Options, to be defined before the first inclusion, and the same in every file of a program:
+     AIO_DEBUG          0      1: report coroutines never awaited, handles never released, slow steps;
+                               check threads and buffers; poison what is freed (see "Debugging")
+     AIO_LINES   AIO_DEBUG     1: every frame keeps the line it waits at, for aio_dump
+     AIO_DEF        extern     or static, for programs of one file
+     AIO_POOL            1     0: every object comes from AIO_MALLOC by itself (ASan, valgrind, tests
+                               of failure); it is 0 by default when ASan is on
+     AIO_POOL_BYTES      0     n: the pool is a static array of n bytes and malloc is never called
+     AIO_TIMERS         64     slots for timers, when AIO_POOL_BYTES is set
+     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two)
+     AIO_MALLOC(n)   malloc    and
+     AIO_FREE(p)       free    where memory comes from
+     AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over
+     AIO_BUDGET        128     operations that complete at once before a task must yield
+     AIO_TRACE_DEPTH    16     places that an error remembers on its way up (an even number)
+     AIO_SLOW_STEP  AIO_MS(100) AIO_DEBUG: a step that takes longer is reported
+     AIO_ASSERT_FAILED(message)  what a broken assertion does; prints and aborts by default
+     AIO_CHECK_SWITCH    1     make an await inside your own switch a compile-time warning
+     AIO_THREAD_LOCAL          __thread; define it empty where there are no threads
+   Without a poller header, two hooks of yours drive the loop: AIO_NOW() gives the time in
+   nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
+
+   Limits: 65,000 awaits in one coroutine, 255 references to one task, alignment of frames 16 bytes,
+   results read after AIO_ENOMEM are zeroed up to 64 bytes. */
+#ifndef AIO_H_INCLUDED
+#define AIO_H_INCLUDED
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AIO_VERSION_MAJOR 0
+#define AIO_VERSION_MINOR 1
+#define AIO_VERSION_PATCH 0
+#define AIO_VERSION (AIO_VERSION_MAJOR * 10000 + AIO_VERSION_MINOR * 100 + AIO_VERSION_PATCH)
+
+/* ------------------------------------------------------------------------------------ options */
+
+#ifndef AIO_DEBUG
+#define AIO_DEBUG 0
+#endif
+#ifndef AIO_LINES
+#define AIO_LINES AIO_DEBUG
+#endif
+#ifndef AIO_DEF
+#define AIO_DEF extern
+#endif
+#ifndef AIO_POOL_BYTES
+#define AIO_POOL_BYTES 0
+#endif
+#ifndef AIO_TIMERS
+#define AIO_TIMERS 64
+#endif
+#if defined __SANITIZE_ADDRESS__
+#define AIO_ASAN_ 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define AIO_ASAN_ 1
+#endif
+#endif
+#ifndef AIO_ASAN_
+#define AIO_ASAN_ 0
+#endif
+#ifndef AIO_POOL
+#if AIO_DEBUG || (AIO_ASAN_ && !AIO_POOL_BYTES)
+#define AIO_POOL 0
+#else
+#define AIO_POOL 1
+#endif
+#endif
+#ifndef AIO_SLAB_BYTES
+#if AIO_POOL_BYTES && AIO_POOL_BYTES < 262144
+#define AIO_SLAB_BYTES 512
+#else
+#define AIO_SLAB_BYTES 16384
+#endif
+#endif
+#ifndef AIO_MAX_DIRECT
+#define AIO_MAX_DIRECT 64
+#endif
+#ifndef AIO_BUDGET
+#define AIO_BUDGET 128
+#endif
+#ifndef AIO_TRACE_DEPTH
+#define AIO_TRACE_DEPTH 16
+#endif
+#ifndef AIO_SLOW_STEP
+#define AIO_SLOW_STEP AIO_MS(100)
+#endif
+#ifndef AIO_CHECK_SWITCH
+#if defined __clang__ || (defined __GNUC__ && __GNUC__ >= 8 && !defined __AVR__)
+#define AIO_CHECK_SWITCH 1
+#else
+#define AIO_CHECK_SWITCH 0
+#endif
+#endif
+
+#if AIO_SLAB_BYTES & (AIO_SLAB_BYTES - 1)
+#error "AIO_SLAB_BYTES must be a power of two"
+#endif
+#if AIO_MAX_DIRECT < 0
+#error "AIO_MAX_DIRECT must not be negative"
+#endif
+#if AIO_BUDGET < 1
+#error "AIO_BUDGET must be at least 1"
+#endif
+#if AIO_TRACE_DEPTH < 2 || AIO_TRACE_DEPTH % 2
+#error "AIO_TRACE_DEPTH must be even and at least 2"
+#endif
+#if AIO_POOL_BYTES && (!AIO_POOL || AIO_DEBUG)
+#error "AIO_POOL_BYTES needs AIO_POOL 1 and AIO_DEBUG 0"
+#endif
+#if AIO_DEBUG && AIO_POOL
+#error "AIO_DEBUG keeps its own account of memory: leave AIO_POOL to it"
+#endif
+
+/* ----------------------------------------------------------------- what differs by compiler */
+
+#if defined __GNUC__ || defined __clang__
+#define aio_likely_(x) __builtin_expect(!!(x), 1)
+#define aio_unlikely_(x) __builtin_expect(!!(x), 0)
+#define AIO_UNUSED_ __attribute__((unused))
+#define AIO_NOINLINE_ __attribute__((noinline))
+#define AIO_COLD_ __attribute__((cold, noinline))
+#define AIO_MUST_USE_ __attribute__((warn_unused_result))
+#define AIO_NORETURN_ __attribute__((noreturn))
+#else
+#define aio_likely_(x) (x)
+#define aio_unlikely_(x) (x)
+#define AIO_UNUSED_
+#define AIO_NOINLINE_
+#define AIO_COLD_
+#define AIO_MUST_USE_
+#define AIO_NORETURN_
+#endif
+#if defined __clang__ || (defined __GNUC__ && __GNUC__ >= 7)
+#define AIO_FALLTHROUGH_ __attribute__((fallthrough))
+#else
+#define AIO_FALLTHROUGH_ (void)0
+#endif
+#ifndef AIO_THREAD_LOCAL
+#if defined __TINYC__ || !__STDC_HOSTED__
+#define AIO_THREAD_LOCAL
+#elif defined __GNUC__ || defined __clang__
+#define AIO_THREAD_LOCAL __thread
+#elif defined __cplusplus
+#define AIO_THREAD_LOCAL thread_local
+#else
+#define AIO_THREAD_LOCAL _Thread_local
+#endif
+#endif
+#ifndef AIO_STATEMENT_EXPRESSIONS
+#if defined __GNUC__ || defined __clang__ || defined __TINYC__
+#define AIO_STATEMENT_EXPRESSIONS 1
+#else
+#define AIO_STATEMENT_EXPRESSIONS 0
+#endif
+#endif
+#define AIO_API_ AIO_DEF AIO_UNUSED_
+#define AIO_CAT_(a, b) AIO_CAT2_(a, b)
+#define AIO_CAT2_(a, b) a##b
+#define AIO_CONTAINER_(pointer, type, member) \
+    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* -------------------------------------------------------------------------- time and errors */
+
+/* A point in time or a span, in nanoseconds; points are on the poller's monotonic clock. */
+typedef int64_t aio_time;
+#define AIO_SEC(x) ((aio_time)((x) * 1e9))
+#define AIO_MS(x) ((aio_time)((x) * 1e6))
+#define AIO_US(x) ((aio_time)((x) * 1e3))
+#define AIO_FOREVER INT64_MAX           /* as a timeout: none */
+
+/* Error codes. Values are the negative errno of Linux, and the POSIX headers map the others of the
+   system they run on to -errno. Numbers from AIO_EUSER down are the application's. */
+enum {
+    AIO_EPERM = -1, AIO_ENOENT = -2, AIO_EIO = -5, AIO_EBADF = -9, AIO_EAGAIN = -11,
+    AIO_ENOMEM = -12, AIO_EACCES = -13, AIO_EBUSY = -16, AIO_EINVAL = -22, AIO_ENFILE = -23,
+    AIO_EMFILE = -24, AIO_EPIPE = -32, AIO_ERANGE = -34, AIO_EDEADLK = -35, AIO_ENOTSOCK = -88,
+    AIO_ENOTSUP = -95, AIO_EADDRINUSE = -98, AIO_EADDRNOTAVAIL = -99, AIO_ECONNABORTED = -103,
+    AIO_ECONNRESET = -104, AIO_ENOTCONN = -107, AIO_ESHUTDOWN = -108, AIO_ETIMEDOUT = -110,
+    AIO_ECONNREFUSED = -111, AIO_ECANCELED = -125,
+    AIO_EEOF = -4097,                   /* the stream ended before everything had come */
+    AIO_EUSER = -10000                  /* and below: yours */
+};
+
+/* The text of an error code: "operation cancelled". Never NULL. May be called from anywhere. */
+AIO_API_ const char *aio_strerror(int error);
+/* Its name: "AIO_ECANCELED", or NULL if it has none here. */
+AIO_API_ const char *aio_error_name(int error);
+
+/* -------------------------------------------------------------------------------- structures */
+
+struct aio_coro;
+struct aio_task;
+struct aio_loop;
+struct aio_group;
+struct aio_callback;
+
+/* What is common to all coroutines of one kind. Read only. */
+struct aio_type {
+    struct aio_coro *(*body)(struct aio_coro *self, struct aio_coro *ret);
+    const char *name;                   /* as it stands in AIO_CORO(name) */
+    const char *file;
+    size_t size;                        /* of the frame */
+};
+
+/* The header of every frame, future and library awaitable. Private, all of it: read errors by
+   AIO_TRY, aio_task_error, aio_coro_error. */
+struct aio_coro {
+    const struct aio_type *type;        /* NULL in a future */
+    union {
+        struct aio_coro *caller;        /* who awaits this coroutine */
+        struct aio_task *task;          /* flags & AIO_F_ROOT_: its task record */
+        struct aio_node *waiters;       /* of a future */
+        void *link;                     /* of a freed one */
+    } up;
+    uint16_t pc;                        /* where to resume: AIO_PC_..., or the number of the await */
+    uint16_t flags;                     /* AIO_F_... */
+    int32_t error;                      /* 0, the error in flight, or the one it ended with */
+#if AIO_LINES
+    uint32_t line;                      /* of the await it stands at */
+#endif
+};
+
+enum { AIO_PC_START_ = 0, AIO_PC_FINALLY_ = 1, AIO_PC_END_ = 2, AIO_PC_DONE_ = 0xffff };
+enum {
+    AIO_F_CORO_ = 1,                    /* a coroutine object. A zeroed header is a future */
+    AIO_F_PLACED_ = 2,                  /* its storage is the user's */
+    AIO_F_PROXY_ = 4,                   /* a deadline or a shield around something else */
+    AIO_F_ROOT_ = 8,                    /* it is a task: up.task is its record */
+    AIO_F_FINALLY_ = 16,                /* its FINALLY is running */
+    AIO_F_OPEN_ = 32,                   /* groups are open in it */
+    AIO_F_SETTLING_ = 64,               /* it waits for the members of its groups */
+    AIO_F_DEAD_ = 128,                  /* freed */
+    AIO_F_UNIT_ = 256,                  /* one of the library's constant results */
+    AIO_F_SEEN_ = 512                   /* somebody has looked at its error */
+};
+
+/* One node parks a task, a callback or a deadline in exactly one place. Private. */
+struct aio_node {
+    union {
+        struct aio_node *next;          /* in the ready queue or in a wait list */
+        void (*fire)(struct aio_loop *loop, struct aio_node *node); /* in the timers */
+    } link;
+    union {
+        struct aio_node *prev;          /* in a wait list; the first one's is the head's address + 1 */
+        struct aio_coro *target;        /* AIO_AT_TARGET_: the task or future waited for */
+        struct aio_coro *ret;           /* in the ready queue: what the await returns */
+#if UINTPTR_MAX > 0xffffffff
+        struct { uint32_t index, seq; } timer;
+#else
+        struct { uint16_t index, seq; } timer;
+#endif
+        int fd;                         /* waiting for a descriptor */
+    } u;
+    uint8_t place;                      /* AIO_AT_... */
+    uint8_t flags;                      /* AIO_N_... */
+    uint8_t cancels;                    /* of a task: requests to cancel, counted */
+    uint8_t refs;                       /* of a task: the loop's, the group's, the handle's */
+    uint32_t seq;                       /* of a task: order of creation */
+};
+
+enum {
+    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_LIST_, AIO_AT_TARGET_, AIO_AT_TIMER_,
+    AIO_AT_READER_, AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_
+};
+enum {
+    AIO_N_CALLBACK_ = 1,                /* a struct aio_callback, not a task */
+    AIO_N_MUST_CANCEL_ = 2,             /* a cancel strikes at the next suspension */
+    AIO_N_FORWARDED_ = 4,               /* a cancel was passed on to what the task waits for */
+    AIO_N_STRUCK_ = 8,                  /* the task's own cancel is travelling up its frames */
+    AIO_N_SPAWNED_ = 16,                /* nobody has a handle */
+    AIO_N_HELD_ = 32                    /* held back by its group's limit, not started */
+};
+
+/* The record of a task. Private. */
+struct aio_task {
+    struct aio_node node;
+    struct aio_coro *leaf;              /* the innermost frame: the one to resume */
+    struct aio_node *waiters;           /* who waits for its end */
+    struct aio_extension_ *extension;   /* what few tasks need: name, group, open groups */
+};
+
+/* A function to be called by the loop. The user's memory: zero it, set fn and arg, hand it to
+   aio_loop_call_soon, _call_later, _call_at, aio_loop_post or aio_add_done_callback; it must live,
+   and must not be moved, until it was called or cancelled. It may be used again from then on, also
+   from inside fn. */
+struct aio_callback {
+    struct aio_node node;               /* private */
+    struct aio_loop *loop;              /* read only: the loop it was given to */
+    void (*fn)(struct aio_callback *callback);
+    void *arg;                          /* yours */
+};
+
+/* One place of a traceback: this coroutine, at this line. */
+struct aio_place_ { const struct aio_type *type; uint32_t line; };
+struct aio_trace {
+    const struct aio_coro *last;        /* private: the frame that added itself last */
+    int error;
+    unsigned count;                     /* of places in all; more than fit lose the middle ones */
+    struct aio_place_ places[AIO_TRACE_DEPTH];
+};
+
+/* Where text goes: embed it in a struct of yours, or write to a file. text is not terminated. */
+struct aio_sink { void (*write)(struct aio_sink *sink, const char *text, size_t length); };
+
+/* What the error handler of a loop gets. Valid during the call only. */
+struct aio_report {
+    const char *message;                /* "task failed", "step took 0.250 s" */
+    int error;                          /* 0 for a warning */
+    struct aio_any *task;               /* the task it is about, or NULL */
+    const char *name;                   /* the task's name, or a coroutine's, or "" */
+    const char *file;                   /* the place it is about, or NULL */
+    uint32_t line;
+    const struct aio_trace *trace;      /* how the error came up, or NULL */
+};
+/* May start tasks and set futures; must not run the loop. */
+typedef void aio_error_handler(struct aio_loop *loop, const struct aio_report *report);
+
+/* A way to wait. Every function is called on the loop's own thread, but for wake. See aio_epoll.h
+   for one that knows descriptors and aio_sim.h for a small one. */
+struct aio_poller {
+    const char *name;
+    /* Makes what the poller needs; may keep it in loop->poller_data and loop->poller_fd. 0 or an
+       error, after which nothing is left open. */
+    int (*open)(struct aio_loop *loop);
+    void (*close)(struct aio_loop *loop);
+    /* A task begins to wait until fd can be read or written (want: AIO_READABLE | AIO_WRITABLE).
+       0, or AIO_ALWAYS_READY, or an error (the system's; AIO_ENOTSUP). NULL: no descriptors. */
+    int (*watch)(struct aio_loop *loop, int fd, unsigned want);
+    /* fd is about to be closed: nothing may be reported of it any more. NULL: no descriptors. */
+    void (*forget)(struct aio_loop *loop, int fd);
+    /* Waits for events, at most timeout (0: only looks; < 0: no limit), and reports each by
+       aio_loop_fd_ready. Returns at once after a wake. 0, or an error that ends the run. A signal
+       (EINTR) is no error. */
+    int (*wait)(struct aio_loop *loop, aio_time timeout);
+    /* Ends a wait that is going on, or the next one. From any thread, signal handler, interrupt. */
+    void (*wake)(struct aio_loop *loop);
+    aio_time (*now)(struct aio_loop *loop);
+    /* Prints for aio_main, broken assertions and AIO_DEBUG. NULL: nowhere to print to. */
+    void (*print)(const char *text, size_t length);
+};
+enum { AIO_READABLE = 1, AIO_WRITABLE = 2, AIO_ALWAYS_READY = 1 };
+
+/* What the loop knows of a descriptor. For pollers and aio_net.h; private to everybody else. */
+struct aio_fd {
+    struct aio_task *waiter[2];         /* [0] the reader, [1] the writer */
+    uint32_t generation;                /* one more after each close */
+    uint8_t ready;                      /* AIO_READABLE | AIO_WRITABLE: worth a try */
+    uint8_t hangup;                     /* stays readable: the end is near, or an error */
+    uint8_t watched;                    /* the poller's: what it has registered */
+    uint8_t kind;                       /* aio_net.h's: socket, file, not known yet */
+};
+
+struct aio_timer_slot_ { aio_time deadline; struct aio_node *node; };
+
+struct aio_options {
+    const struct aio_poller *poller;    /* NULL: AIO_DEFAULT_POLLER, the first header included */
+    aio_error_handler *on_error;        /* NULL: AIO_DEBUG prints, otherwise nothing happens */
+    void *user;                         /* becomes loop->user */
+};
+
+struct aio_loop {
+    void *user;                         /* yours */
+    const struct aio_poller *poller;    /* read only */
+    void *poller_data;                  /* the poller's */
+    int poller_fd;                      /* the poller's; -1: it has none. See aio_loop_fileno */
+    aio_error_handler *on_error;        /* yours to change */
+    /* From here on private. */
+    struct aio_node *head, *tail;       /* the ready queue */
+    struct aio_task *current;           /* the task that runs, or NULL */
+    unsigned depth;                     /* direct calls that may still nest */
+    unsigned budget;                    /* operations that may still complete at once */
+    struct aio_node *turn_last;         /* where the turn that is running ends */
+    unsigned since_look;                /* resumptions since timers and descriptors were looked at */
+    uint8_t running, closing, stopping, open;
+    uint32_t seq;                       /* of the next task */
+    size_t task_count;                  /* unfinished ones */
+    struct aio_task *free_tasks;
+    struct aio_slab_ *slabs;
+    struct aio_timer_slot_ *timers;     /* a 4-ary heap */
+    uint32_t timer_count, timer_capacity, timer_seq;
+    struct aio_fd *fds;
+    int fd_capacity;
+    size_t fd_waiters;                  /* tasks that wait for descriptors */
+    struct aio_node *inbox;             /* lock-free stack, newest first */
+    struct aio_callback *at_close;      /* linked by node.link.next, newest first */
+    struct aio_thread_ *thread;
+    struct aio_loop *outer;             /* what was this thread's loop before */
+    struct aio_trace trace;             /* of the error raised last */
+};
+
+/* -------------------------------------------------------------------------------- the frame */
+
+struct aio_nothing_ { char nothing; };  /* the result of a coroutine that has none */
+
+#define AIO_IS_VOID_void ~, 1,
+#define AIO_SECOND_(a, b, ...) b
+#define AIO_IS_VOID_(...) AIO_SECOND_(__VA_ARGS__, 0, 0)
+#define AIO_RESULT_0(...) __VA_ARGS__
+#define AIO_RESULT_1(...) struct aio_nothing_
+#define AIO_RESULT_TYPE_(...) \
+    AIO_CAT_(AIO_RESULT_, AIO_IS_VOID_(AIO_IS_VOID_##__VA_ARGS__, 0))(__VA_ARGS__)
+#define AIO_RESULT_FIELD_(...) AIO_RESULT_FIELD2_(__VA_ARGS__)
+#define AIO_RESULT_FIELD2_(...) __extension__ union { __VA_ARGS__ result; __VA_ARGS__ aio_zero_[1]; }
+
+/* AIO_FRAME(T): the first member of a coroutine's struct. T is the type of its result; void for none.
+   The frame's arguments follow, then every variable that must live across an await. */
+#define AIO_FRAME(...) struct aio_coro aio; AIO_RESULT_FIELD_(AIO_RESULT_TYPE_(__VA_ARGS__))
+
+/* AIO_FUTURE(T): a type: a result that somebody will set later. Zeroed, it is pending. Await its
+   address. It must live, and must not be moved, as long as anybody waits for it. */
+#define AIO_FUTURE(...) struct { AIO_FRAME(__VA_ARGS__); }
+
+/* What the library's own awaitables return; aio_any is any handle. */
+struct aio_any { struct aio_coro aio; };
+struct aio_void { AIO_FRAME(void); };
+struct aio_int { AIO_FRAME(int); };
+struct aio_size { AIO_FRAME(ptrdiff_t); };
+struct aio_ptr { AIO_FRAME(void *); };
+
+#define aio_of_(x) ((void)sizeof((x)->aio.pc), (struct aio_coro *)(void *)(x))
+#ifdef __cplusplus
+#define aio_typeof_(x) decltype(+(x))   /* of pointers; the plus makes a value of an lvalue */
+#elif defined __STDC_VERSION__ && __STDC_VERSION__ >= 202311L
+#define aio_typeof_(x) typeof(x)
+#else
+#define aio_typeof_(x) __typeof__(x)
+#endif
+#define aio_as_(x, p) ((aio_typeof_(x))(void *)(p))
+
+/* aio_any(h): any awaitable or handle, as a struct aio_any *, for arrays of mixed ones. */
+#define aio_any(h) ((struct aio_any *)(void *)aio_of_(h))
+
+/* Where an awaitable was made: debug builds remember it. */
+#if AIO_DEBUG
+#define AIO_ORIGIN_ , __FILE__, __LINE__
+#define AIO_ORIGIN_TYPE_ , const char *file, uint32_t line
+#define AIO_ORIGIN_PASS_ , file, line
+#else
+#define AIO_ORIGIN_
+#define AIO_ORIGIN_TYPE_
+#define AIO_ORIGIN_PASS_
+#endif
+
+/* -------------------------------------------------------- private: memory and the hot paths */
+
+enum { AIO_POOL_STEP_ = 16, AIO_POOL_SMALL_ = 1024, AIO_POOL_LARGE_ = 16 };
+enum { AIO_POOL_CLASSES_ = AIO_POOL_SMALL_ / AIO_POOL_STEP_ + 1 };
+
+/* What a thread has: its loop, and the memory of its frames. */
+struct aio_thread_ {
+    struct aio_loop *loop;              /* whose turn is running, or NULL */
+    struct aio_coro *free[AIO_POOL_CLASSES_ + (AIO_POOL_BYTES ? AIO_POOL_LARGE_ : 0)];
+    char *bump, *bump_end;              /* where frames are carved from */
+    char *slab, *slab_end;              /* where slabs are */
+    struct aio_chunk_ *chunks;
+    struct aio_slab_ *free_slabs, *orphans;
+    size_t carved, chunk_bytes, peak;
+    unsigned loops;                     /* open ones */
+    const struct aio_poller *poller;    /* of the loop that was made last: prints assertions */
+#if AIO_DEBUG
+    struct aio_object_ *objects;        /* all that is alive, newest first */
+#endif
+};
+AIO_API_ AIO_THREAD_LOCAL struct aio_thread_ aio_thread_;
+
+AIO_API_ void *aio_alloc_slow_(size_t size AIO_ORIGIN_TYPE_);
+AIO_API_ void aio_free_slow_(void *object, size_t size);
+AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c);
+AIO_API_ struct aio_coro *aio_await_deep_(struct aio_coro *self, struct aio_coro *c);
+AIO_API_ struct aio_coro *aio_await_yield_(struct aio_coro *self);
+AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
+AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line);
+AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self);
+AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc);
+AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line);
+AIO_API_ AIO_NORETURN_ void aio_assert_failed_(const char *message, const char *name,
+                                               const char *file, uint32_t line);
+
+/* A broken promise of the caller's: says so, naming a coroutine and a place, and ends the program. */
+#define AIO_ASSERT(condition, message, name, file, line) \
+    (aio_likely_(condition) ? (void)0 : aio_assert_failed_((message), (name), (file), (line)))
+
+static inline void *aio_alloc_(size_t size AIO_ORIGIN_TYPE_)
+{
+#if AIO_POOL
+    struct aio_coro **list = &aio_thread_.free[(size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_];
+    struct aio_coro *object;
+    if (aio_likely_(size <= AIO_POOL_SMALL_) && aio_likely_((object = *list) != NULL)) {
+        *list = (struct aio_coro *)object->up.link;
+        return object;
+    }
+#endif
+    return aio_alloc_slow_(size AIO_ORIGIN_PASS_);
+}
+
+static inline void aio_free_(void *memory, size_t size)
+{
+#if AIO_POOL
+    struct aio_coro *object = (struct aio_coro *)memory;
+    if (aio_likely_(size <= AIO_POOL_SMALL_)) {
+        struct aio_coro **list = &aio_thread_.free[(size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_];
+        object->up.link = *list;
+        object->flags = AIO_F_DEAD_;
+        *list = object;
+        return;
+    }
+#endif
+    aio_free_slow_(memory, size);
+}
+
+/* Results that are the same for everybody. Their zeros are read as a result of whatever type. */
+enum { AIO_UNIT_RESULT_ = 64 };
+struct aio_unit_ { struct aio_coro aio; union { long double align; char zero[AIO_UNIT_RESULT_]; } u; };
+/* What aio_sleep(0) returns: not an object, only a mark. */
+#if AIO_LINES
+static const struct aio_coro aio_yield_ AIO_UNUSED_ = { NULL, { NULL }, 0, AIO_F_UNIT_, 0, 0 };
+#else
+static const struct aio_coro aio_yield_ AIO_UNUSED_ = { NULL, { NULL }, 0, AIO_F_UNIT_, 0 };
+#endif
+
+static inline void aio_ready_add_(struct aio_loop *loop, struct aio_node *node)
+{
+    node->place = AIO_AT_READY_;
+    node->link.next = NULL;
+    if (loop->head)
+        loop->tail->link.next = node;
+    else
+        loop->head = node;
+    loop->tail = node;
+}
+
+/* Starts or waits for c on behalf of self. Its finished header, or NULL: self must return NULL and
+   is resumed with the header as its second argument. */
+static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro *c)
+{
+#if defined __GNUC__ || defined __clang__
+    if (__builtin_constant_p(c == &aio_yield_) && c == &aio_yield_)
+        return aio_await_yield_(self);
+#endif
+    if (aio_likely_(c != NULL) && aio_likely_(c->flags == AIO_F_CORO_ && c->pc == AIO_PC_START_)) {
+        struct aio_loop *loop = aio_thread_.loop;
+        struct aio_coro *ret;
+        c->up.caller = self;
+        if (aio_unlikely_(loop->depth == 0))
+            return aio_await_deep_(self, c);
+        loop->depth--;
+        ret = c->type->body(c, NULL);
+        loop->depth++;
+        return ret;
+    }
+    return aio_await_slow_(self, c);
+}
+
+/* Takes leave of what was awaited. Not 0: it failed, and self has its error. */
+static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    if (aio_likely_(ret->error == 0) && aio_likely_(ret->flags == AIO_F_CORO_)) {
+        aio_free_(ret, ret->type->size);
+        return 0;
+    }
+    return aio_leave_slow_(self, ret, line);
+}
+
+/* The same for AIO_TRY (own = false) and AIO_CATCH (own = true): the error, for the user to have. */
+static inline int aio_catch_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line)
+{
+    if (aio_likely_(ret->error == 0) && aio_likely_(ret->flags == AIO_F_CORO_)) {
+        aio_free_(ret, ret->type->size);
+        return 0;
+    }
+    return aio_catch_slow_(self, ret, own, line);
+}
+
+static inline bool aio_struck_(void)
+{
+    return (aio_thread_.loop->current->node.flags & AIO_N_STRUCK_) != 0;
+}
+
+static inline struct aio_coro *aio_finish_(struct aio_coro *self)
+{
+    if (aio_likely_(!(self->flags & (AIO_F_OPEN_ | AIO_F_FINALLY_ | AIO_F_PLACED_))))
+        return self;
+    return aio_finish_slow_(self);
+}
+
+/* May a result of this size be read from ret? The constant ones are too short for the largest. */
+static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
+{
+    return size <= AIO_UNIT_RESULT_ || !(ret->flags & AIO_F_UNIT_);
+}
+
+/* ------------------------------------------------------------------------ coroutine objects */
+
+/* AIO_DECLARE(name); announces AIO_CORO(name), in a header or further up; static works for both. */
+#define AIO_DECLARE(name) const struct aio_type *name##_type_(void)
+
+/* AIO_CORO(name) { AIO_BEGIN; ... AIO_END; }: the body of the coroutine whose frame is struct name.
+   In it, self is the frame. static AIO_CORO(name) keeps it to the file. The function is entered at
+   every resume, so what stands before AIO_BEGIN runs each time: only constants computed from self
+   belong there. */
+#define AIO_CORO(name) \
+    const struct aio_type *name##_type_(void); \
+    static struct aio_coro *name##_body_(struct name *self, struct aio_coro *aio_ret_); \
+    static struct aio_coro *name##_enter_(struct aio_coro *aio_self_, struct aio_coro *aio_ret_) \
+    { return name##_body_((struct name *)(void *)aio_self_, aio_ret_); } \
+    const struct aio_type *name##_type_(void) \
+    { \
+        static const struct aio_type type = { name##_enter_, #name, __FILE__, sizeof(struct name) }; \
+        return &type; \
+    } \
+    AIO_DIAGNOSE_ \
+    static struct aio_coro *name##_body_(struct name *self, struct aio_coro *aio_ret_)
+
+/* From here to AIO_END, compilers look for locals that are lost at an await. */
+#if defined __clang__
+#define AIO_DIAGNOSE_ _Pragma("clang diagnostic push") \
+    _Pragma("clang diagnostic warning \"-Wconditional-uninitialized\"")
+#define AIO_DIAGNOSE_END_ _Pragma("clang diagnostic pop")
+#elif defined __GNUC__ && defined __cplusplus
+#define AIO_DIAGNOSE_ _Pragma("GCC diagnostic push") \
+    _Pragma("GCC diagnostic warning \"-Wmaybe-uninitialized\"")
+#define AIO_DIAGNOSE_END_ _Pragma("GCC diagnostic pop")
+#elif defined __GNUC__
+#define AIO_DIAGNOSE_ _Pragma("GCC diagnostic push") \
+    _Pragma("GCC diagnostic warning \"-Wmaybe-uninitialized\"") \
+    _Pragma("GCC diagnostic warning \"-Wjump-misses-init\"")
+#define AIO_DIAGNOSE_END_ _Pragma("GCC diagnostic pop")
+#else
+#define AIO_DIAGNOSE_
+#define AIO_DIAGNOSE_END_
+#endif
+
+/* Initialisers that name some members leave the others zero on purpose. */
+#if defined __clang__
+#define AIO_QUIET_ _Pragma("clang diagnostic push") \
+    _Pragma("clang diagnostic ignored \"-Wmissing-field-initializers\"") \
+    _Pragma("clang diagnostic ignored \"-Wmissing-braces\"") \
+    _Pragma("clang diagnostic ignored \"-Wshadow\"")
+#define AIO_LOUD_ _Pragma("clang diagnostic pop")
+#elif defined __GNUC__ && __GNUC__ >= 8
+#define AIO_QUIET_ _Pragma("GCC diagnostic push") \
+    _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"") \
+    _Pragma("GCC diagnostic ignored \"-Wmissing-braces\"") \
+    _Pragma("GCC diagnostic ignored \"-Wshadow\"")
+#define AIO_LOUD_ _Pragma("GCC diagnostic pop")
+#else
+#define AIO_QUIET_
+#define AIO_LOUD_
+#endif
+
+#if AIO_LINES
+#define AIO_HEADER_(name, flags) { name##_type_(), { 0 }, 0, (flags), 0, 0 }
+#else
+#define AIO_HEADER_(name, flags) { name##_type_(), { 0 }, 0, (flags), 0 }
+#endif
+#ifdef __cplusplus
+#define AIO_INIT_(name, flags) .aio = AIO_HEADER_(name, flags), .result = {}
+#else
+#define AIO_INIT_(name, flags) .aio = AIO_HEADER_(name, flags), .aio_zero_ = { 0 }
+#endif
+
+/* aio_new(name), aio_new(name, .argument = value, ...), aio_new(name, value, ...): a coroutine
+   object: struct name *, from the pool, with these arguments and everything else zero. It has not
+   run. NULL when memory is out; every function that takes an awaitable takes NULL and answers
+   AIO_ENOMEM. The caller's until something accepts it; aio_discard gives it back. */
+#define aio_new(...) AIO_PICK_NEW_(__VA_ARGS__, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, \
+    N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, 1, )(__VA_ARGS__)
+#define AIO_PICK_NEW_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, \
+    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, n, ...) AIO_NEW_##n
+#define AIO_NEW_1(name) AIO_NEW2_(name, )
+#define AIO_NEW_N(name, ...) AIO_NEW2_(name, __VA_ARGS__)
+
+#if !AIO_STATEMENT_EXPRESSIONS
+/* Standard C: the frame is made on the C stack and copied. Keep big buffers out of such frames. */
+static inline void *aio_copy_(void *memory, const void *frame, size_t size)
+{
+    size_t i;
+    for (i = 0; memory && i < size; i++)
+        ((unsigned char *)memory)[i] = ((const unsigned char *)frame)[i];
+    return memory;
+}
+#define AIO_NEW2_(name, ...) \
+    ((struct name *)aio_copy_(aio_alloc_(sizeof(struct name) AIO_ORIGIN_), \
+        &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name)))
+#elif defined __cplusplus
+#define AIO_NEW2_(name, ...) __extension__ ({ AIO_QUIET_ \
+    struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
+    if (aio_new_) *aio_new_ = name{ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
+    AIO_LOUD_ aio_new_; })
+#else
+#define AIO_NEW2_(name, ...) __extension__ ({ AIO_QUIET_ \
+    struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
+    if (aio_new_) *aio_new_ = (struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
+    AIO_LOUD_ aio_new_; })
+#endif
+
+/* aio_place(&slot, name, ...): the same in storage of the caller's: a static variable, or a member
+   of a frame that outlives it. Nothing is allocated, nothing freed. Run it once, then place it
+   again. */
+#define aio_place(slot, ...) AIO_PICK_PLACE_(__VA_ARGS__, N, N, N, N, N, N, N, N, N, N, N, N, N, \
+    N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, N, 1, )(slot, __VA_ARGS__)
+#define AIO_PICK_PLACE_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, \
+    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, n, ...) AIO_PLACE_##n
+#define AIO_PLACE_1(slot, name) AIO_PLACE2_(slot, name, )
+#define AIO_PLACE_N(slot, name, ...) AIO_PLACE2_(slot, name, __VA_ARGS__)
+#if !AIO_STATEMENT_EXPRESSIONS
+#define AIO_PLACE2_(slot, name, ...) ((struct name *)aio_copy_((slot), \
+    &(struct name){ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }, sizeof(struct name)))
+#elif defined __cplusplus
+#define AIO_PLACE2_(slot, name, ...) __extension__ ({ AIO_QUIET_ struct name *aio_new_ = (slot); \
+    *aio_new_ = name{ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }; \
+    AIO_LOUD_ aio_new_; })
+#else
+#define AIO_PLACE2_(slot, name, ...) __extension__ ({ AIO_QUIET_ struct name *aio_new_ = (slot); \
+    *aio_new_ = (struct name){ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }; \
+    AIO_LOUD_ aio_new_; })
+#endif
+
+/* aio_size_of(name): bytes of a frame, a constant. */
+#define aio_size_of(name) sizeof(struct name)
+
+/* aio_discard(awaitable): gives back a coroutine object that nobody will run. Its FINALLY does not
+   run: the arguments are still the caller's. NULL, tasks and futures: does nothing. */
+#define aio_discard(awaitable) aio_discard_(aio_of_(awaitable))
+AIO_API_ void aio_discard_(struct aio_coro *c);
+
+/* -------------------------------------------------------------------------- inside a body
+
+   All of these stand between AIO_BEGIN and AIO_END. Each says what it may do to the function:
+   leave  the function returns to the loop, and is entered again behind the macro
+   jump   control goes to AIO_FINALLY, or to AIO_END when there is none
+   Their awaitable is evaluated exactly once. Several may share a line. */
+
+/* AIO_BEGIN; opens the body. An await without it is an error that names AIO_BEGIN_is_missing_. */
+#define AIO_BEGIN \
+    (void)aio_ret_; enum { AIO_BEGIN_is_missing_ = __COUNTER__ - 2 }; goto aio_dispatch_; \
+    aio_dispatch_: switch (self->aio.pc AIO_SWITCH_) { case AIO_POINT_(0):
+/* Case labels that no switch of the user's can hold, so that compilers warn of an await in it. */
+#if AIO_CHECK_SWITCH
+#define AIO_POINT_(n) ((n) + (1ULL << 40))
+#define AIO_SWITCH_ + (1ULL << 40)
+#else
+#define AIO_POINT_(n) (n)
+#define AIO_SWITCH_
+#endif
+
+/* AIO_END; closes it. Falling off the end is AIO_RETURN(). */
+#define AIO_END \
+    AIO_FALLTHROUGH_; case AIO_POINT_(2): break; \
+    default: \
+        AIO_ASSERT(self->aio.pc == AIO_PC_FINALLY_, "resumed at a place that does not exist (an " \
+            "await inside a switch of its own?)", self->aio.type->name, self->aio.type->file, 0); \
+    } AIO_DIAGNOSE_END_ return aio_finish_(&self->aio)
+
+/* AIO_FINALLY; from here to AIO_END is cleanup. It runs exactly once, whether the body returned,
+   failed or was cancelled, even before its first step, and after the members of its groups have
+   ended. Nothing leaves it early: an await in it that fails or is cancelled records its error
+   (which replaces the one in flight) and the next statement runs. AIO_RETURN and AIO_RAISE end it.
+   May leave, to wait for group members. */
+#define AIO_FINALLY \
+    AIO_FALLTHROUGH_; case AIO_POINT_(1): \
+    if ((self->aio.flags & AIO_F_OPEN_) && !aio_settle_(&self->aio, AIO_PC_FINALLY_)) return 0; \
+    self->aio.flags |= AIO_F_FINALLY_
+
+#define AIO_OUT_ do { \
+    self->aio.pc = self->aio.flags & AIO_F_FINALLY_ ? AIO_PC_END_ : AIO_PC_FINALLY_; \
+    goto aio_dispatch_; } while (0)
+#define AIO_FAIL_ do { if (!(self->aio.flags & AIO_F_FINALLY_)) { \
+    self->aio.pc = AIO_PC_FINALLY_; goto aio_dispatch_; } } while (0)
+
+/* AIO_RETURN(v); AIO_RETURN(); end the body, the second with whatever self->result holds. Jump. The
+   result stands whatever error follows. Put v in parentheses if it is the bare name of a macro that
+   takes arguments. */
+#define AIO_RETURN(...) AIO_CAT_(AIO_RETURN_, AIO_IS_EMPTY_(__VA_ARGS__))(__VA_ARGS__)
+#define AIO_RETURN_0(...) do { self->result = (__VA_ARGS__); AIO_OUT_; } while (0)
+#define AIO_RETURN_1(...) AIO_OUT_
+
+/* AIO_RAISE(error); ends the body with an error: negative, AIO_E... or from AIO_EUSER down. Jumps. */
+#define AIO_RAISE(error_) do { aio_raise_(&self->aio, (error_), __LINE__); AIO_OUT_; } while (0)
+
+/* Is the list empty? It has no comma, and gets one only if it is put between a macro and its (). */
+#define AIO_HAS_COMMA_(...) AIO_HAS_COMMA2_(__VA_ARGS__, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, \
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0)
+#define AIO_HAS_COMMA2_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, \
+    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, n, ...) n
+#define AIO_COMMA_(...) ,
+#define AIO_IS_EMPTY_(...) AIO_IS_EMPTY2_(AIO_HAS_COMMA_(__VA_ARGS__), \
+    AIO_HAS_COMMA_(AIO_COMMA_ __VA_ARGS__), AIO_HAS_COMMA_(AIO_COMMA_ __VA_ARGS__ ()))
+#define AIO_IS_EMPTY2_(a, b, c) AIO_IS_EMPTY3_(a, b, c)
+#define AIO_IS_EMPTY3_(a, b, c) AIO_HAS_COMMA_(AIO_EMPTY_##a##b##c)
+#define AIO_EMPTY_001 ,
+
+#define AIO_SELECT2_(a, b, name, ...) name
+#define AIO_SELECT3_(a, b, c, name, ...) name
+#define AIO_NUMBER_ (__COUNTER__ - AIO_BEGIN_is_missing_)
+#if AIO_LINES
+#define AIO_KEEP_LINE_ self->aio.line = __LINE__;
+#else
+#define AIO_KEEP_LINE_
+#endif
+#define AIO_SUSPEND_(n, c) \
+    AIO_KEEP_LINE_ self->aio.pc = (uint16_t)(n); aio_ret_ = aio_await_(&self->aio, (c)); \
+    if (!aio_ret_) { return 0; } AIO_FALLTHROUGH_; case AIO_POINT_(n):
+#define AIO_TAKE_(lvalue, x) \
+    if (aio_has_result_(aio_ret_, sizeof (x)->result)) (lvalue) = aio_as_(x, aio_ret_)->result
+
+/* AIO_AWAIT(awaitable); AIO_AWAIT(lvalue, awaitable); run a coroutine object, or wait for a task or
+   a future, and take its result. Leaves, if it is not ready at once. An error jumps; the lvalue is
+   written all the same (a partial count, or zero). NULL: AIO_ENOMEM. */
+#define AIO_AWAIT(...) \
+    AIO_SELECT2_(__VA_ARGS__, AIO_AWAIT2_, AIO_AWAIT1_, )(AIO_NUMBER_, __VA_ARGS__)
+#define AIO_AWAIT1_(n, x) do { \
+    AIO_SUSPEND_(n, aio_of_(x)) \
+    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+#define AIO_AWAIT2_(n, lvalue, x) do { \
+    AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); \
+    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+
+/* AIO_TRY(err, awaitable); AIO_TRY(err, lvalue, awaitable); as AIO_AWAIT, but the error lands in err
+   (0 if there is none) and the body goes on. The task's own cancellation is not taken: it jumps.
+   That of another task or future is, for it is the result of the wait. */
+#define AIO_TRY(...) \
+    AIO_SELECT3_(__VA_ARGS__, AIO_TRY3_, AIO_TRY2_, , )(AIO_NUMBER_, __VA_ARGS__)
+#define AIO_TRY2_(n, err, x) do { \
+    AIO_SUSPEND_(n, aio_of_(x)) AIO_CAUGHT_(err, false); } while (0)
+#define AIO_TRY3_(n, err, lvalue, x) do { \
+    AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); AIO_CAUGHT_(err, false); } while (0)
+#define AIO_CAUGHT_(err, own) \
+    (err) = aio_catch_(&self->aio, aio_ret_, (own), __LINE__); \
+    if ((err) == AIO_ECANCELED && aio_struck_()) AIO_FAIL_
+
+/* AIO_CATCH(err, ...): as AIO_TRY, and takes the task's own cancellation too. Whoever catches that
+   should have a reason, and end soon: nobody will ask again. */
+#define AIO_CATCH(...) \
+    AIO_SELECT3_(__VA_ARGS__, AIO_CATCH3_, AIO_CATCH2_, , )(AIO_NUMBER_, __VA_ARGS__)
+#define AIO_CATCH2_(n, err, x) do { \
+    AIO_SUSPEND_(n, aio_of_(x)) (err) = aio_catch_(&self->aio, aio_ret_, true, __LINE__); } while (0)
+#define AIO_CATCH3_(n, err, lvalue, x) do { \
+    AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); \
+    (err) = aio_catch_(&self->aio, aio_ret_, true, __LINE__); } while (0)
+
+/* AIO_WHILE(lvalue, awaitable) statement: awaits again and again, as long as the result is not 0
+   (the end of a file, of an iteration); break and continue work. Leaves; an error jumps, or, inside
+   AIO_FINALLY, ends the loop. */
+#define AIO_WHILE(lvalue, x) AIO_WHILE2_(__COUNTER__, lvalue, x)
+#define AIO_WHILE2_(k, lvalue, x) AIO_WHILE3_(k, (k) - AIO_BEGIN_is_missing_, lvalue, x)
+#define AIO_WHILE3_(k, n, lvalue, x) \
+    for (;;) \
+        if (self->aio.pc = (uint16_t)(n), aio_ret_ = aio_await_line_(&self->aio, aio_of_(x), __LINE__), \
+            !aio_ret_) { \
+            return 0; case AIO_POINT_(n): goto AIO_CAT_(aio_ready_, k); \
+        } else AIO_CAT_(aio_ready_, k): \
+            if (((lvalue) = aio_as_(x, aio_ret_)->result), \
+                aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; break; } \
+            else if (!(lvalue)) break; \
+            else
+static inline struct aio_coro *aio_await_line_(struct aio_coro *self, struct aio_coro *c, uint32_t line)
+{
+#if AIO_LINES
+    self->line = line;
+#endif
+    (void)line;
+    return aio_await_(self, c);
+}
+
+/* The error in flight, in AIO_FINALLY: 0, or why the body ended. aio_coro_error(self). */
+#define aio_coro_error(self_) ((self_)->aio.error)
+
+/* -------------------------------------------------------------------------------- sleeping */
+
+/* Waits for so long, at least. 0 or less: lets the others run, exactly one turn, and allocates
+   nothing. AIO_FOREVER: until cancelled. Errors: AIO_ENOMEM. */
+static inline AIO_MUST_USE_ struct aio_void *aio_sleep(aio_time delay);
+/* Waits until a point in time (aio_loop_time's clock). A past one: as aio_sleep(0). */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_sleep_until(aio_time deadline);
+
+AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative);
+static inline struct aio_void *aio_sleep(aio_time delay)
+{
+    if (delay <= 0)
+        return (struct aio_void *)(uintptr_t)&aio_yield_;
+    return aio_sleep_new_(delay, true);
+}
+
+/* ----------------------------------------------------------------------------------- tasks */
+
+/* aio_create_task(coroutine): starts it as a task, concurrently: its first step runs in the next
+   turn. The same typed pointer, now a handle: await it, look at its members, cancel it; it is the
+   caller's until aio_release. NULL, and the coroutine is discarded unrun, when memory is out or no
+   loop runs. From a task or a callback. */
+#define aio_create_task(c) aio_as_(c, aio_task_new_(NULL, aio_of_(c), 2))
+/* aio_spawn(coroutine): starts it as a task that the loop owns. 0, or AIO_ENOMEM, or AIO_EPERM (no
+   loop runs), and then it is discarded unrun. Its error goes to the loop's error handler. */
+#define aio_spawn(c) aio_spawn_(NULL, aio_of_(c))
+/* The same for a loop that is not running yet, or between two turns. */
+#define aio_loop_create_task(loop, c) aio_as_(c, aio_task_new_((loop), aio_of_(c), 2))
+#define aio_loop_spawn(loop, c) aio_spawn_((loop), aio_of_(c))
+AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs);
+AIO_API_ AIO_MUST_USE_ int aio_spawn_(struct aio_loop *loop, struct aio_coro *c);
+
+/* aio_release(handle): gives the handle back and sets the variable to NULL. An unfinished task goes
+   on. The last release frees the record and the frame. NULL: does nothing. */
+#define aio_release(handle) (aio_release_(aio_of_(handle)), (void)((handle) = NULL))
+AIO_API_ void aio_release_(struct aio_coro *c);
+/* aio_retain(handle): one more handle of the same task, for somebody else to release. */
+#define aio_retain(handle) aio_as_(handle, aio_retain_(aio_of_(handle)))
+AIO_API_ struct aio_coro *aio_retain_(struct aio_coro *c);
+
+/* aio_task_cancel(handle): asks the task to end. True if it was unfinished: AIO_ECANCELED then comes
+   out of the await it stands at (or, from itself, of its next one), after what it waits for was
+   cancelled in turn; it may clean up, and may even refuse. Requests are counted. A task that has not
+   begun runs only its FINALLY. False, and nothing happens, for a finished one and for NULL. */
+#define aio_task_cancel(handle) aio_task_cancel_(aio_of_(handle))
+AIO_API_ bool aio_task_cancel_(struct aio_coro *c);
+/* aio_task_cancelling(handle): how many requests stand. */
+#define aio_task_cancelling(handle) aio_task_cancelling_(aio_of_(handle))
+AIO_API_ int aio_task_cancelling_(const struct aio_coro *c);
+/* aio_task_uncancel(handle): takes one back; how many are left. At 0, one that has not struck yet
+   will not. */
+#define aio_task_uncancel(handle) aio_task_uncancel_(aio_of_(handle))
+AIO_API_ int aio_task_uncancel_(struct aio_coro *c);
+
+/* aio_task_done(handle): has it ended? aio_task_cancelled(handle): with AIO_ECANCELED? */
+#define aio_task_done(handle) (aio_of_(handle)->pc == AIO_PC_DONE_)
+#define aio_task_cancelled(handle) (aio_task_done(handle) && aio_of_(handle)->error == AIO_ECANCELED)
+/* aio_task_error(handle): what it ended with: 0 or its error; AIO_EAGAIN: it has not ended yet. */
+#define aio_task_error(handle) aio_task_error_(aio_of_(handle))
+AIO_API_ int aio_task_error_(struct aio_coro *c);
+/* aio_task_name(handle): the name it was given, or that of its coroutine. aio_task_set_name(handle,
+   name): 0 or AIO_ENOMEM; the string is not copied and must outlive the task. */
+#define aio_task_name(handle) aio_task_name_(aio_of_(handle))
+AIO_API_ const char *aio_task_name_(const struct aio_coro *c);
+#define aio_task_set_name(handle, name) aio_task_set_name_(aio_of_(handle), (name))
+AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name);
+
+/* The task that runs now, borrowed; NULL in a callback and outside a loop. */
+AIO_API_ struct aio_any *aio_current_task(void);
+/* The unfinished tasks of a loop in order of creation, borrowed, at most n; how many there are. */
+AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, size_t n);
+
+/* --------------------------------------------------------------------------------- futures */
+
+/* aio_future_set_result(&future, value): wakes all who wait, in waiting order. For AIO_FUTURE(void)
+   without a value. 0, or AIO_ECANCELED if it was cancelled before; a second result is a bug, and
+   asserts. From the loop's thread. */
+#define aio_future_set_result(...) \
+    AIO_SELECT2_(__VA_ARGS__, AIO_FUTURE_SET_, AIO_FUTURE_DONE_, )(__VA_ARGS__)
+#define AIO_FUTURE_SET_(f, value) \
+    (aio_future_pending_(aio_of_(f)) ? \
+        ((void)((f)->result = (value)), aio_future_set_(aio_of_(f), 0)) : AIO_ECANCELED)
+#define AIO_FUTURE_DONE_(f) aio_future_set_(aio_of_(f), 0)
+/* aio_future_set_error(&future, error): the same with an error, which every waiter gets. */
+#define aio_future_set_error(f, error_) aio_future_set_(aio_of_(f), (error_))
+/* aio_future_cancel(&future): ends it with AIO_ECANCELED. False if it was done already. */
+#define aio_future_cancel(f) aio_future_cancel_(aio_of_(f))
+#define aio_future_done(f) (aio_of_(f)->pc == AIO_PC_DONE_)
+#define aio_future_cancelled(f) (aio_future_done(f) && aio_of_(f)->error == AIO_ECANCELED)
+#define aio_future_error(f) aio_task_error_(aio_of_(f))
+AIO_API_ int aio_future_set_(struct aio_coro *future, int error);
+AIO_API_ bool aio_future_pending_(struct aio_coro *future);
+AIO_API_ bool aio_future_cancel_(struct aio_coro *future);
+
+/* aio_add_done_callback(handle, callback): calls it from the loop when the task or future is done,
+   or soon, if it is. Waiters and callbacks share one order. aio_callback_cancel removes it. */
+#define aio_add_done_callback(handle, callback) aio_add_done_callback_(aio_of_(handle), (callback))
+AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *callback);
+
+/* --------------------------------------------------------------------- deadlines and shields */
+
+/* aio_wait_for(awaitable, timeout): an awaitable of the same static type that ends with
+   AIO_ETIMEDOUT when it takes longer: then what it waits for is cancelled, and waited for. The time
+   runs from the first step of the wait. 0 or less: what is not done yet is cancelled before it runs.
+   AIO_FOREVER: no deadline. If the child ends with a value all the same, that comes out. Of the
+   object itself only .aio and .result may be touched. NULL, discarding the awaitable: no memory. */
+#define aio_wait_for(awaitable, timeout) AIO_PROXY_(awaitable, (timeout), AIO_WAIT_FOR_)
+/* aio_shield(handle): waits for a task or a future without cancelling it when the wait is. */
+#define aio_shield(handle) AIO_PROXY_(handle, AIO_FOREVER, AIO_SHIELD_)
+enum { AIO_WAIT_FOR_, AIO_SHIELD_ };
+AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset,
+                                                       size_t size, aio_time timeout, int kind);
+#ifndef __cplusplus
+#define AIO_PROXY_(x, timeout, kind) aio_as_(x, aio_proxy_new_(aio_of_(x), \
+    offsetof(aio_typeof_(*(x)), result), sizeof (x)->result, (timeout), (kind)))
+#else
+}
+template <class T> inline AIO_MUST_USE_ T *aio_proxy_(T *x, aio_time timeout, int kind)
+{
+    return (T *)(void *)aio_proxy_new_((struct aio_coro *)(void *)x, offsetof(T, result),
+                                       sizeof x->result, timeout, kind);
+}
+extern "C" {
+#define AIO_PROXY_(x, timeout, kind) aio_proxy_((x), (timeout), (kind))
+#endif
+
+/* ---------------------------------------------------------------------------------- groups */
+
+/* A group of tasks that do not outlive the coroutine that opened it. A member of its frame; zeroed,
+   it is closed. Read only: error. */
+struct aio_group {
+    struct aio_coro *owner;             /* private, all */
+    struct aio_task *owner_task;
+    struct aio_group *next;             /* among the open ones of the task, newest first */
+    struct aio_task *first, *last;      /* members, in order of creation; ended ones with a handle too */
+    struct aio_node *held;              /* not started yet, because of the limit */
+    struct aio_node *waiters;           /* joins */
+    uint32_t active;                    /* members that have not ended */
+    uint32_t started, limit;
+    int32_t error;                      /* of the member that failed first */
+    uint8_t flags, closing, interrupted, told;
+    uint8_t entry;                      /* cancel requests that its owner had when it opened */
+    struct aio_trace *trace;            /* how that error came up, or NULL */
+};
+enum { AIO_GROUP_KEEP_GOING = 1 };      /* one member's error does not end the others */
+
+/* aio_group_open(group, self, limit, flags): once, in the body of the owner. limit: how many members
+   may run at a time, 0: no limit; the others wait for their turn. 0, or AIO_ENOMEM, or AIO_EBUSY (it
+   is open); spawning into a group that failed to open answers with the same error.
+   From then on, leaving the body waits for the members first: returning lets them end, an error or
+   a cancellation cancels them. A member's error cancels the others and comes out of the owner,
+   which is interrupted if it is waiting elsewhere; with AIO_GROUP_KEEP_GOING it goes to the loop's
+   error handler instead. */
+#define aio_group_open(group, self_, limit, flags) \
+    aio_group_open_((group), &(self_)->aio, (limit), (flags))
+AIO_API_ int aio_group_open_(struct aio_group *group, struct aio_coro *owner, unsigned limit, int flags);
+/* aio_group_spawn(group, coroutine): starts a member, from anywhere on the loop's thread; it is freed
+   when it ends. 0; or AIO_ENOMEM, AIO_EINVAL (never opened), AIO_ESHUTDOWN (cancelled, aborting, or
+   its owner has ended), and then the coroutine is discarded unrun: its arguments are the caller's. */
+#define aio_group_spawn(group, c) aio_group_spawn_((group), aio_of_(c))
+AIO_API_ AIO_MUST_USE_ int aio_group_spawn_(struct aio_group *group, struct aio_coro *c);
+/* aio_group_create_task(group, coroutine): the same, and returns the member's handle, which lives
+   until the owner ends. It is the group's: do not release it. NULL: as for aio_group_spawn. */
+#define aio_group_create_task(group, c) aio_as_(c, aio_group_add_((group), aio_of_(c), true, NULL))
+AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c,
+                                                       bool keep, int *error);
+/* aio_group_join(group): an awaitable: waits until no member is left. Fails with the error of the
+   member that failed first. At once if the group is empty or was never opened. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_group_join(struct aio_group *group);
+/* Cancels all members, in order of creation, and refuses new ones. From the loop's thread. */
+AIO_API_ void aio_group_cancel(struct aio_group *group);
+/* How many members have not ended. */
+AIO_API_ size_t aio_group_count(const struct aio_group *group);
+
+/* ------------------------------------------------------------------------------------ loop */
+
+/* AIO_DEFAULT_POLLER: what aio_run takes; the first poller header that is included defines it. */
+#if !defined AIO_DEFAULT_POLLER && defined AIO_NOW
+#define AIO_DEFAULT_POLLER aio_hooks()
+/* The poller made of AIO_NOW() and AIO_IDLE(timeout). */
+AIO_API_ const struct aio_poller *aio_hooks(void);
+#endif
+
+/* aio_run(coroutine), aio_run(lvalue, coroutine): a new loop runs it to its end, cancels what is
+   unfinished in order of creation, waits for that, and is closed. 0 and the result, or the error it
+   ended with; AIO_EBUSY inside a running loop, AIO_ENOMEM, an error of the poller's; then the
+   coroutine is discarded unrun. AIO_EDEADLK: nothing could ever have happened any more (aio_sim). */
+#define aio_run(...) \
+    AIO_SELECT2_(__VA_ARGS__, AIO_RUN2_, AIO_RUN1_, )(NULL, __VA_ARGS__)
+/* aio_run_with(&options, coroutine), aio_run_with(&options, lvalue, coroutine) */
+#define aio_run_with(...) AIO_SELECT3_(__VA_ARGS__, AIO_RUN2_, AIO_RUN1_, , )(__VA_ARGS__)
+AIO_API_ int aio_run_(const struct aio_options *options, const struct aio_poller *poller,
+                      struct aio_coro *c, size_t offset, void *result, size_t size);
+#define AIO_RUN1_(options, c) aio_run_((options), AIO_DEFAULT_POLLER, aio_of_(c), 0, NULL, 0)
+#if defined __cplusplus
+}
+template <class T, class L>
+inline int aio_run_typed_(const struct aio_options *options, const struct aio_poller *poller, T *c, L &lvalue)
+{
+    decltype(c->result) result;
+    int error = aio_run_(options, poller, (struct aio_coro *)(void *)c, offsetof(T, result), &result, sizeof result);
+    lvalue = result;
+    return error;
+}
+extern "C" {
+#define AIO_RUN2_(options, lvalue, c) aio_run_typed_((options), AIO_DEFAULT_POLLER, (c), (lvalue))
+#elif AIO_STATEMENT_EXPRESSIONS
+#define AIO_RUN2_(options, lvalue, c) __extension__ ({ \
+    aio_typeof_((c)->result) aio_result_; \
+    int aio_error_ = aio_run_((options), AIO_DEFAULT_POLLER, aio_of_(c), \
+        AIO_RESULT_OFFSET_(c), &aio_result_, sizeof aio_result_); \
+    (lvalue) = aio_result_; aio_error_; })
+#else
+#define AIO_RUN2_(options, lvalue, c) aio_run_((options), AIO_DEFAULT_POLLER, aio_of_(c), \
+    AIO_RESULT_OFFSET_(c), &(lvalue), sizeof (lvalue) == sizeof (c)->result ? sizeof (lvalue) : 0)
+#endif
+#define AIO_RESULT_OFFSET_(c) offsetof(aio_typeof_(*(c)), result)
+
+/* aio_main(coroutine): aio_run for main(): prints errors with their traceback on standard error, the
+   unhandled ones of other tasks too, and gives the exit status: 0 or 1. */
+#define aio_main(c) aio_main_(AIO_DEFAULT_POLLER, aio_of_(c))
+AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c);
+
+/* A loop as an object, for several runs, or for turns inside a loop of somebody else's. Zero it or
+   not; aio_loop_init fills it in. It must not be moved. 0, or AIO_ENOMEM, or an error of the
+   poller's. options may be NULL. */
+#define aio_loop_init(loop, options) aio_loop_init_((loop), (options), AIO_DEFAULT_POLLER)
+AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *options,
+                            const struct aio_poller *poller);
+/* aio_loop_run_until_complete(loop, coroutine): runs it as a task to its end; other tasks live on
+   till the next run. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running. */
+#define aio_loop_run_until_complete(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c))
+AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c);
+/* Runs until aio_loop_stop, which lets the turn end that is going on; called before, there is one
+   turn. 0, AIO_EBUSY, or an error of the poller's. */
+AIO_API_ int aio_loop_run_forever(struct aio_loop *loop);
+AIO_API_ void aio_loop_stop(struct aio_loop *loop);
+/* One turn: waits at most timeout (0: not at all; < 0: no limit) if nothing is ready, then runs what
+   is. How many tasks and callbacks ran, or an error: AIO_EBUSY, the poller's. To wait in a loop of
+   somebody else's: until aio_loop_fileno can be read or aio_loop_deadline has come. */
+AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout);
+/* The poller's descriptor, which can be read when there is something to do; AIO_ENOTSUP: none. */
+AIO_API_ int aio_loop_fileno(const struct aio_loop *loop);
+/* When the next turn is due: aio_loop_time now if something is ready, AIO_FOREVER if no timer runs. */
+AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop);
+/* Cancels what is unfinished in order of creation, waits for its end, and gives everything back.
+   Handles stay valid until they are released. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if tasks
+   were left that could never end (they are lost, and AIO_DEBUG names them). Twice is once. */
+AIO_API_ int aio_loop_close(struct aio_loop *loop);
+/* The time, read from the clock now. */
+AIO_API_ aio_time aio_loop_time(struct aio_loop *loop);
+/* The loop that runs on this thread, or NULL. */
+AIO_API_ struct aio_loop *aio_loop_current(void);
+/* aio_now(): the time of the loop that runs on this thread. */
+AIO_API_ aio_time aio_now(void);
+
+/* Calls callback->fn from the loop: in the next turn; after a delay; at a point in time. 0, or
+   AIO_ENOMEM (timers), or AIO_EBUSY if it is waiting already. From the loop's thread. */
+AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback);
+AIO_API_ int aio_loop_call_later(struct aio_loop *loop, struct aio_callback *callback, aio_time delay);
+AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callback, aio_time when);
+/* Takes it back: true if it was waiting, and then nothing points at it any more. O(log n) for timers,
+   O(n) in the length of the ready queue for others. Not for posted ones. */
+AIO_API_ bool aio_callback_cancel(struct aio_callback *callback);
+/* Calls callback->fn from the loop, in the order of the posts. The one function that any thread,
+   signal handler or interrupt may call; lock-free. Post it again only after fn has begun. */
+AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback);
+/* Calls callback->fn when the loop is closed, newest first. For libraries that hold something open. */
+AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback);
+
+/* In the child of a fork: forgets the loop that the parent was running on this thread and closes the
+   poller's descriptors, so that the child can run a loop of its own. What the old loop holds is lost
+   to the child; its tasks, and their cleanup, go on in the parent only. Harmless elsewhere. */
+AIO_API_ void aio_after_fork(void);
+
+/* -------------------------------------------------------------------------------- debugging */
+
+/* Writes every task: its name, what it waits for, and its chain of coroutines with the files (and,
+   with AIO_LINES, the lines) they stand at. From the loop's thread, at any time. */
+AIO_API_ void aio_dump(struct aio_loop *loop, struct aio_sink *sink);
+/* Writes a report as aio_main prints it: traceback, outermost first, then the error. */
+AIO_API_ void aio_report_write(const struct aio_report *report, struct aio_sink *sink);
+/* A handler that prints reports by the poller's print function: on POSIX, to standard error. */
+AIO_API_ void aio_report_print(struct aio_loop *loop, const struct aio_report *report);
+/* Hands a report to the loop's handler. For libraries that have something to say about an error that
+   no return value can carry. */
+AIO_API_ void aio_loop_report(struct aio_loop *loop, const struct aio_report *report);
+/* Most bytes of frames and records that this thread's pool has held at one time. */
+AIO_API_ size_t aio_pool_peak(void);
+
+/* --------------------------------------------------- for pollers and libraries of awaitables
+
+   A library's awaitable is a frame with a body of its own (see aio_sleep_body_): it parks the current
+   task and returns NULL, or returns itself when it is done. */
+
+/* The poller's report: fd can be read or written (or both); hangup: it stays readable. Wakes who
+   waits. A number that the loop does not know, or of an older generation, is ignored. */
+AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup);
+/* What the loop knows of fd; NULL: nothing yet. Valid until the next call that adds one. */
+AIO_API_ struct aio_fd *aio_loop_fd(struct aio_loop *loop, int fd);
+/* The same, and adds it. NULL: no memory, or fd < 0. fd must be open. */
+AIO_API_ struct aio_fd *aio_loop_fd_add(struct aio_loop *loop, int fd);
+/* fd is about to be closed, or was made anew: waiters get AIO_EBADF, everything is forgotten. */
+AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd);
+/* Parks the current task until fd is ready for want (one of the two), with leaf to be resumed; its
+   second argument then has the error, AIO_ECANCELED or AIO_EBADF, or 0. 0: parked, return NULL. 1: it
+   is ready. Negative: AIO_EBUSY (somebody else waits), AIO_ECANCELED, AIO_ENOMEM, the poller's. */
+AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want);
+/* Parks it for one turn. 0: parked. AIO_ECANCELED. */
+AIO_API_ int aio_park_yield(struct aio_coro *leaf);
+/* Takes one from the budget of this resumption. False: it is used up, yield first. */
+static inline bool aio_budget_take(void)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    return loop->budget != 0 && loop->budget-- != 0;
+}
+/* Memory for a frame of the library's; free what was not awaited with aio_discard. */
+AIO_API_ struct aio_coro *aio_frame_new(const struct aio_type *type, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* AIO_H_INCLUDED */
+
+/* ========================================================================== implementation === */
+
+#if defined AIO_IMPLEMENTATION && !defined AIO_H_IMPLEMENTED
+#define AIO_H_IMPLEMENTED
+
+#if defined __GNUC__ || defined __clang__
+#ifndef AIO_MALLOC
+#define AIO_MALLOC(n) __builtin_malloc(n)
+#define AIO_FREE(p) __builtin_free(p)
+#endif
+#define aio_memset_(p, c, n) __builtin_memset((p), (c), (n))
+#define aio_memcpy_(d, s, n) __builtin_memcpy((d), (s), (n))
+#define aio_load_(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define aio_take_all_(p) __atomic_exchange_n((p), (struct aio_node *)NULL, __ATOMIC_ACQUIRE)
+#define aio_push_(p, expected, value) __atomic_compare_exchange_n((p), (expected), (value), true, \
+    __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define aio_abort_() __builtin_abort()
+#else
+#include <stdlib.h>
+#include <string.h>
+#ifndef AIO_MALLOC
+#define AIO_MALLOC(n) malloc(n)
+#define AIO_FREE(p) free(p)
+#endif
+#define aio_memset_(p, c, n) memset((p), (c), (n))
+#define aio_memcpy_(d, s, n) memcpy((d), (s), (n))
+/* A compiler without atomics has no threads here; signals and interrupts are all that may post. */
+#define aio_load_(p) (*(struct aio_node *volatile *)(p))
+static inline struct aio_node *aio_take_all_(struct aio_node **p)
+{
+    struct aio_node *all = *p;
+    *p = NULL;
+    return all;
+}
+static inline bool aio_push_(struct aio_node **p, struct aio_node **expected, struct aio_node *value)
+{
+    bool same = *p == *expected;
+    if (same)
+        *p = value;
+    else
+        *expected = *p;
+    return same;
+}
+#define aio_abort_() abort()
+#endif
+#define AIO_STATIC_ASSERT_(condition, name) typedef char name[(condition) ? 1 : -1] AIO_UNUSED_
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AIO_DEF_IS_extern 0
+#define AIO_DEF_IS_static 1
+#if !AIO_CAT_(AIO_DEF_IS_, AIO_DEF)
+AIO_THREAD_LOCAL struct aio_thread_ aio_thread_;
+#endif
+
+#if AIO_LINES
+#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error), 0 }, { 0 } }
+#else
+#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error) }, { 0 } }
+#endif
+static const struct aio_unit_ aio_ok_ = AIO_CONSTANT_(0);
+static const struct aio_unit_ aio_canceled_ = AIO_CONSTANT_(AIO_ECANCELED);
+static const struct aio_unit_ aio_nomem_ = AIO_CONSTANT_(AIO_ENOMEM);
+static const struct aio_unit_ aio_deadlk_ = AIO_CONSTANT_(AIO_EDEADLK);
+static const struct aio_unit_ aio_badf_ = AIO_CONSTANT_(AIO_EBADF);
+/* Nobody writes to a header that has AIO_F_UNIT_. */
+#define aio_constant_(unit) ((struct aio_coro *)(uintptr_t)&(unit).aio)
+
+/* ----------------------------------------------------------------------------------- text */
+
+struct aio_error_text_ { int error; const char *name, *text; };
+static const struct aio_error_text_ aio_error_texts_[] = {
+    { 0, "0", "no error" },
+    { AIO_EPERM, "AIO_EPERM", "not permitted here" },
+    { AIO_ENOENT, "AIO_ENOENT", "no such file" },
+    { AIO_EIO, "AIO_EIO", "input or output failed" },
+    { AIO_EBADF, "AIO_EBADF", "not an open descriptor" },
+    { AIO_EAGAIN, "AIO_EAGAIN", "not now, try again" },
+    { AIO_ENOMEM, "AIO_ENOMEM", "out of memory" },
+    { AIO_EACCES, "AIO_EACCES", "access denied" },
+    { AIO_EBUSY, "AIO_EBUSY", "in use already" },
+    { AIO_EINVAL, "AIO_EINVAL", "invalid argument" },
+    { AIO_ENFILE, "AIO_ENFILE", "too many open files in the system" },
+    { AIO_EMFILE, "AIO_EMFILE", "too many open files" },
+    { AIO_EPIPE, "AIO_EPIPE", "nobody reads at the other end" },
+    { AIO_ERANGE, "AIO_ERANGE", "out of range" },
+    { AIO_EDEADLK, "AIO_EDEADLK", "would wait for ever" },
+    { AIO_ENOTSOCK, "AIO_ENOTSOCK", "not a socket" },
+    { AIO_ENOTSUP, "AIO_ENOTSUP", "not supported" },
+    { AIO_EADDRINUSE, "AIO_EADDRINUSE", "address in use" },
+    { AIO_EADDRNOTAVAIL, "AIO_EADDRNOTAVAIL", "address not available" },
+    { AIO_ECONNABORTED, "AIO_ECONNABORTED", "connection aborted" },
+    { AIO_ECONNRESET, "AIO_ECONNRESET", "connection reset by peer" },
+    { AIO_ENOTCONN, "AIO_ENOTCONN", "not connected" },
+    { AIO_ESHUTDOWN, "AIO_ESHUTDOWN", "shut down" },
+    { AIO_ETIMEDOUT, "AIO_ETIMEDOUT", "timed out" },
+    { AIO_ECONNREFUSED, "AIO_ECONNREFUSED", "connection refused" },
+    { AIO_ECANCELED, "AIO_ECANCELED", "operation cancelled" },
+    { AIO_EEOF, "AIO_EEOF", "unexpected end of the stream" },
+};
+
+static const struct aio_error_text_ *aio_error_find_(int error)
+{
+    size_t i;
+    for (i = 0; i < sizeof aio_error_texts_ / sizeof *aio_error_texts_; i++)
+        if (aio_error_texts_[i].error == error)
+            return &aio_error_texts_[i];
+    return NULL;
+}
+
+AIO_API_ const char *aio_strerror(int error)
+{
+    const struct aio_error_text_ *found = aio_error_find_(error);
+    return found ? found->text : error <= AIO_EUSER ? "error of the application" : "system error";
+}
+
+AIO_API_ const char *aio_error_name(int error)
+{
+    const struct aio_error_text_ *found = aio_error_find_(error);
+    return found ? found->name : NULL;
+}
+
+static void aio_put_(struct aio_sink *sink, const char *text)
+{
+    size_t n = 0;
+    while (text[n])
+        n++;
+    sink->write(sink, text, n);
+}
+
+static void aio_put_number_(struct aio_sink *sink, int64_t number, int least_digits)
+{
+    char text[24];
+    size_t at = sizeof text;
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        text[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest || --least_digits > 0);
+    if (number < 0)
+        text[--at] = '-';
+    sink->write(sink, text + at, sizeof text - at);
+}
+
+/* 1.234 s */
+static void aio_put_seconds_(struct aio_sink *sink, aio_time time)
+{
+    int64_t ms = time / 1000000;
+    aio_put_number_(sink, ms / 1000, 1);
+    aio_put_(sink, ".");
+    aio_put_number_(sink, ms % 1000, 3);
+    aio_put_(sink, " s");
+}
+
+/* name (file:line) */
+static void aio_put_place_(struct aio_sink *sink, const char *name, const char *file, uint32_t line)
+{
+    aio_put_(sink, name);
+    if (!file)
+        return;
+    aio_put_(sink, " (");
+    aio_put_(sink, file);
+    if (line) {
+        aio_put_(sink, ":");
+        aio_put_number_(sink, line, 1);
+    }
+    aio_put_(sink, ")");
+}
+
+/* The first half of the places stays, the second half is a ring: a deep chain loses its middle. */
+static unsigned aio_trace_index_(unsigned i)
+{
+    unsigned half = AIO_TRACE_DEPTH / 2;
+    return i < half ? i : half + (i - half) % half;
+}
+
+static void aio_trace_add_(struct aio_trace *trace, const struct aio_type *type, uint32_t line)
+{
+    struct aio_place_ *place = &trace->places[aio_trace_index_(trace->count++)];
+    place->type = type;
+    place->line = line;
+}
+
+static void aio_put_trace_(struct aio_sink *sink, const struct aio_trace *trace)
+{
+    unsigned i, half = AIO_TRACE_DEPTH / 2;
+    for (i = trace->count; i-- > 0;) {
+        const struct aio_place_ *place = &trace->places[aio_trace_index_(i)];
+        if (i >= half && i + half < trace->count) {     /* its slot holds an outer one now */
+            aio_put_(sink, "  ... ");
+            aio_put_number_(sink, (int64_t)(i + 1 - half), 1);
+            aio_put_(sink, " more\n");
+            i = half;
+            continue;
+        }
+        aio_put_(sink, "  ");
+        aio_put_place_(sink, place->type->name, place->type->file, place->line);
+        aio_put_(sink, "\n");
+    }
+}
+
+AIO_API_ void aio_report_write(const struct aio_report *report, struct aio_sink *sink)
+{
+    if (report->trace && report->trace->count) {
+        aio_put_(sink, "Traceback (most recent call last):\n");
+        aio_put_trace_(sink, report->trace);
+    }
+    aio_put_(sink, report->error ? "error: " : "warning: ");
+    if (report->name[0]) {
+        aio_put_(sink, report->task ? "task '" : "'");
+        aio_put_(sink, report->name);
+        aio_put_(sink, "' ");
+    }
+    aio_put_(sink, report->message);
+    if (report->file)
+        aio_put_place_(sink, "", report->file, report->line);
+    if (report->error) {
+        const char *name = aio_error_name(report->error);
+        aio_put_(sink, ": ");
+        if (name) {
+            aio_put_(sink, name);
+            aio_put_(sink, ", ");
+        }
+        aio_put_(sink, aio_strerror(report->error));
+        aio_put_(sink, " (");
+        aio_put_number_(sink, report->error, 1);
+        aio_put_(sink, ")");
+    }
+    aio_put_(sink, "\n");
+}
+
+/* Collects small pieces, so that a report is written in one piece or a few. */
+struct aio_print_ { struct aio_sink sink; const struct aio_poller *poller; size_t n; char text[1024]; };
+
+static void aio_print_flush_(struct aio_print_ *print)
+{
+    if (print->n && print->poller && print->poller->print)
+        print->poller->print(print->text, print->n);
+    print->n = 0;
+}
+
+static void aio_print_write_(struct aio_sink *sink, const char *text, size_t length)
+{
+    struct aio_print_ *print = AIO_CONTAINER_(sink, struct aio_print_, sink);
+    size_t i;
+    for (i = 0; i < length; i++) {
+        if (print->n == sizeof print->text)
+            aio_print_flush_(print);
+        print->text[print->n++] = text[i];
+    }
+}
+
+static void aio_print_open_(struct aio_print_ *print, const struct aio_poller *poller)
+{
+    print->sink.write = aio_print_write_;
+    print->poller = poller;
+    print->n = 0;
+}
+
+AIO_API_ void aio_report_print(struct aio_loop *loop, const struct aio_report *report)
+{
+    struct aio_print_ print;
+    aio_print_open_(&print, loop->poller);
+    aio_report_write(report, &print.sink);
+    aio_print_flush_(&print);
+}
+
+AIO_API_ void aio_loop_report(struct aio_loop *loop, const struct aio_report *report)
+{
+    if (loop->on_error)
+        loop->on_error(loop, report);
+    else if (AIO_DEBUG)
+        aio_report_print(loop, report);
+}
+
+static AIO_COLD_ void aio_report_(struct aio_loop *loop, const char *message, int error,
+                                  struct aio_coro *task, const struct aio_trace *trace)
+{
+    struct aio_report report;
+    aio_memset_(&report, 0, sizeof report);
+    report.message = message;
+    report.error = error;
+    report.task = (struct aio_any *)(void *)task;
+    report.name = task ? aio_task_name_(task) : "";
+    report.trace = trace;
+    aio_loop_report(loop, &report);
+}
+
+AIO_API_ AIO_COLD_ void aio_assert_failed_(const char *message, const char *name, const char *file,
+                                           uint32_t line)
+{
+    struct aio_print_ print;
+    aio_print_open_(&print, aio_thread_.poller);
+    aio_put_(&print.sink, "aio: ");
+    if (name) {
+        aio_put_(&print.sink, "'");
+        aio_put_place_(&print.sink, name, NULL, 0);
+        aio_put_(&print.sink, "'");
+        aio_put_place_(&print.sink, "", file, line);
+        aio_put_(&print.sink, ": ");
+    }
+    aio_put_(&print.sink, message);
+    aio_put_(&print.sink, "\n");
+    aio_print_flush_(&print);
+#ifdef AIO_ASSERT_FAILED
+    AIO_ASSERT_FAILED(message);
+#endif
+    aio_abort_();
+}
+
+/* Asserts something of a coroutine that the caller handed in. */
+#define AIO_EXPECT_(condition, message, c) AIO_ASSERT((condition), (message), aio_type_name_(c), \
+    aio_type_file_(c), aio_origin_line_(c))
+
+static const char *aio_type_name_(const struct aio_coro *c)
+{
+    return c && c->type ? c->type->name : "future";
+}
+
+/* --------------------------------------------------------------------------------- memory */
+
+struct aio_chunk_ { struct aio_chunk_ *next; };
+
+/* Records of tasks lie in slabs, aligned to their size: a record finds its loop, and the loop all its
+   tasks, without a word in the record. */
+struct aio_slab_ {
+    struct aio_slab_ *next;
+    struct aio_loop *loop;              /* NULL: the loop was closed while records were in use */
+    uint32_t carved, live;              /* live: counted from the loop's close on */
+};
+enum { AIO_SLAB_FIRST_ = 64, AIO_SLAB_TASKS_ = (AIO_SLAB_BYTES - 64) / sizeof(struct aio_task) };
+AIO_STATIC_ASSERT_(sizeof(struct aio_slab_) <= AIO_SLAB_FIRST_, aio_slab_header_fits);
+AIO_STATIC_ASSERT_(AIO_SLAB_TASKS_ > 0, aio_slab_holds_a_task);
+
+static struct aio_slab_ *aio_slab_of_(struct aio_task *task)
+{
+    return (struct aio_slab_ *)(void *)((char *)task - ((uintptr_t)task & (AIO_SLAB_BYTES - 1)));
+}
+
+static struct aio_task *aio_slab_task_(struct aio_slab_ *slab, uint32_t i)
+{
+    return (struct aio_task *)(void *)((char *)slab + AIO_SLAB_FIRST_) + i;
+}
+
+static struct aio_loop *aio_loop_of_(struct aio_task *task)
+{
+    return aio_slab_of_(task)->loop;
+}
+
+static uint32_t aio_line_(const struct aio_coro *c)
+{
+#if AIO_LINES
+    return c->line;
+#else
+    (void)c;
+    return 0;
+#endif
+}
+
+static char *aio_align_(char *p, uintptr_t alignment)
+{
+    return p + ((0 - (uintptr_t)p) & (alignment - 1));
+}
+
+#if AIO_POOL_BYTES
+static union { long double align; char bytes[AIO_POOL_BYTES]; } aio_arena_;
+
+/* Everything comes from one array. Large blocks are powers of two, so that they can be used again. */
+static char *aio_arena_carve_(size_t size, uintptr_t alignment)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    char *at;
+    if (!thread->bump) {
+        thread->bump = aio_align_(aio_arena_.bytes, AIO_POOL_STEP_);
+        thread->bump_end = aio_arena_.bytes + sizeof aio_arena_.bytes;
+    }
+    at = aio_align_(thread->bump, alignment);
+    if (at > thread->bump_end || (size_t)(thread->bump_end - at) < size)
+        return NULL;
+    thread->bump = at + size;
+    thread->peak = (size_t)(thread->bump - aio_arena_.bytes);
+    return at;
+}
+
+static unsigned aio_block_class_(size_t *size)
+{
+    unsigned k = 0;
+    while (k < AIO_POOL_LARGE_ - 1 && ((size_t)AIO_POOL_SMALL_ << (k + 1)) < *size)
+        k++;
+    *size = (size_t)AIO_POOL_SMALL_ << (k + 1);
+    return AIO_POOL_CLASSES_ + k;
+}
+
+static void *aio_block_new_(size_t size)
+{
+    struct aio_coro **list = &aio_thread_.free[aio_block_class_(&size)];
+    struct aio_coro *block = *list;
+    if (!block)
+        return aio_arena_carve_(size, AIO_POOL_STEP_);
+    *list = (struct aio_coro *)block->up.link;
+    return block;
+}
+
+static void aio_block_free_(void *memory, size_t size)
+{
+    struct aio_coro **list = &aio_thread_.free[aio_block_class_(&size)];
+    struct aio_coro *block = (struct aio_coro *)memory;
+    if (!block)
+        return;
+    block->up.link = *list;
+    *list = block;
+}
+
+static char *aio_carve_(size_t size) { return aio_arena_carve_(size, AIO_POOL_STEP_); }
+static char *aio_slab_carve_(void) { return aio_arena_carve_(AIO_SLAB_BYTES, AIO_SLAB_BYTES); }
+#else
+static void *aio_block_new_(size_t size) { return AIO_MALLOC(size); }
+static void aio_block_free_(void *memory, size_t size)
+{
+    (void)size;
+    if (memory)
+        AIO_FREE(memory);
+}
+
+/* Chunks double in size up to a megabyte. What is not touched costs no memory where pages are lazy. */
+static char *aio_chunk_new_(size_t *size)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    size_t bytes = thread->chunk_bytes ? thread->chunk_bytes : 4 * (size_t)AIO_SLAB_BYTES;
+    struct aio_chunk_ *chunk = (struct aio_chunk_ *)AIO_MALLOC(bytes);
+    if (!chunk)
+        return NULL;
+    if (bytes < 64 * (size_t)AIO_SLAB_BYTES)
+        bytes *= 2;
+    *size = thread->chunk_bytes ? thread->chunk_bytes : 4 * (size_t)AIO_SLAB_BYTES;
+    thread->chunk_bytes = bytes;
+    chunk->next = thread->chunks;
+    thread->chunks = chunk;
+    return (char *)chunk;
+}
+
+#if AIO_POOL
+static char *aio_carve_(size_t size)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    char *at = thread->bump;
+    size_t bytes = 0;
+    if ((size_t)(thread->bump_end - at) < size || !at) {
+        char *chunk = aio_chunk_new_(&bytes);
+        if (!chunk)
+            return NULL;
+        at = aio_align_(chunk + sizeof(struct aio_chunk_), 64);
+        thread->bump_end = chunk + bytes;
+    }
+    thread->bump = at + size;
+    thread->peak += size;
+    return at;
+}
+#endif
+
+static char *aio_slab_carve_(void)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    char *at = thread->slab;
+    size_t bytes = 0;
+    if (at == thread->slab_end) {
+        char *chunk = aio_chunk_new_(&bytes);
+        if (!chunk)
+            return NULL;
+        at = aio_align_(chunk + sizeof(struct aio_chunk_), AIO_SLAB_BYTES);
+        thread->slab_end = at + (size_t)(chunk + bytes - at) / AIO_SLAB_BYTES * AIO_SLAB_BYTES;
+    }
+    thread->slab = at + AIO_SLAB_BYTES;
+    thread->peak += AIO_SLAB_BYTES;
+    return at;
+}
+#endif
+
+#if AIO_DEBUG
+/* Debug builds put this in front of every object. */
+struct aio_object_ {
+    struct aio_object_ *next, *prev;
+    const char *file;                   /* where a coroutine object was made; NULL: it is none */
+    uint32_t line;
+    size_t size;
+    union { long double align; char bytes[16]; } u;
+};
+static AIO_THREAD_LOCAL struct aio_object_ *aio_quarantine_[64];
+static AIO_THREAD_LOCAL unsigned aio_quarantine_at_;
+
+static struct aio_object_ *aio_object_of_(const struct aio_coro *c)
+{
+    return (struct aio_object_ *)(uintptr_t)c - 1;
+}
+
+static bool aio_has_origin_(const struct aio_coro *c)
+{
+    return c && c->type && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
+}
+
+static const char *aio_type_file_(const struct aio_coro *c)
+{
+    const char *file = aio_has_origin_(c) ? aio_object_of_(c)->file : NULL;
+    return file ? file : c && c->type ? c->type->file : NULL;
+}
+
+static uint32_t aio_origin_line_(const struct aio_coro *c)
+{
+    return aio_has_origin_(c) && aio_object_of_(c)->file ? aio_object_of_(c)->line : 0;
+}
+
+AIO_API_ void *aio_alloc_slow_(size_t size, const char *file, uint32_t line)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    struct aio_object_ *object = (struct aio_object_ *)AIO_MALLOC(sizeof *object + size);
+    if (!object)
+        return NULL;
+    object->prev = NULL;
+    object->next = thread->objects;
+    object->file = file;
+    object->line = line;
+    object->size = size;
+    if (thread->objects)
+        thread->objects->prev = object;
+    thread->objects = object;
+    thread->peak += size;
+    return object + 1;
+}
+
+static void aio_quarantine_put_(struct aio_object_ *object)
+{
+    struct aio_object_ **slot = &aio_quarantine_[aio_quarantine_at_++ % 64];
+    if (*slot)
+        AIO_FREE(*slot);
+    *slot = object;
+}
+
+/* Poisoned, and kept for a while, so that whoever uses it again is caught. The name stays. */
+AIO_API_ void aio_free_slow_(void *memory, size_t size)
+{
+    struct aio_object_ *object = (struct aio_object_ *)memory - 1;
+    struct aio_coro *c = (struct aio_coro *)memory;
+    const struct aio_type *type = c->type;
+    (void)size;
+    if (object->next)
+        object->next->prev = object->prev;
+    if (object->prev)
+        object->prev->next = object->next;
+    else
+        aio_thread_.objects = object->next;
+    aio_memset_(memory, 0xa5, object->size);
+    c->type = type;
+    c->flags = AIO_F_DEAD_;
+    aio_quarantine_put_(object);
+}
+#else
+static const char *aio_type_file_(const struct aio_coro *c) { return c && c->type ? c->type->file : NULL; }
+static uint32_t aio_origin_line_(const struct aio_coro *c)
+{
+    (void)c;
+    return 0;
+}
+
+AIO_API_ AIO_COLD_ void *aio_alloc_slow_(size_t size)
+{
+#if AIO_POOL
+    if (size <= AIO_POOL_SMALL_) {
+        size = (size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_ * AIO_POOL_STEP_;
+        {
+            char *object = aio_carve_(size);
+            if (object)
+                aio_thread_.carved += size;
+            return object;
+        }
+    }
+#endif
+    return aio_block_new_(size);
+}
+
+AIO_API_ void aio_free_slow_(void *memory, size_t size)
+{
+    ((struct aio_coro *)memory)->flags = AIO_F_DEAD_;
+    aio_block_free_(memory, size);
+}
+#endif
+
+/* The library's own objects have no origin. */
+#if AIO_DEBUG
+#define aio_own_alloc_(size) aio_alloc_((size), NULL, 0)
+#else
+#define aio_own_alloc_(size) aio_alloc_(size)
+#endif
+
+static bool aio_pool_all_free_(const struct aio_thread_ *thread)
+{
+    size_t free_bytes = 0, i;
+    const struct aio_coro *c;
+    for (i = 0; i < AIO_POOL_CLASSES_; i++)
+        for (c = thread->free[i]; c; c = (const struct aio_coro *)c->up.link)
+            free_bytes += i * AIO_POOL_STEP_;
+    return free_bytes == thread->carved;
+}
+
+/* After the last loop of the thread: gives back all memory, unless somebody still holds some of it. */
+static void aio_pool_give_back_(void)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    struct aio_chunk_ *chunk, *next;
+    size_t i;
+    if (thread->loops || thread->orphans || !aio_pool_all_free_(thread))
+        return;
+#if AIO_DEBUG
+    for (i = 0; i < 64; i++) {
+        aio_block_free_(aio_quarantine_[i], 0);
+        aio_quarantine_[i] = NULL;
+    }
+#endif
+    for (chunk = thread->chunks; chunk; chunk = next) {
+        next = chunk->next;
+        aio_block_free_(chunk, 0);
+    }
+    for (i = 0; i < sizeof thread->free / sizeof *thread->free; i++)
+        thread->free[i] = NULL;
+    thread->bump = thread->bump_end = thread->slab = thread->slab_end = NULL;
+    thread->chunks = NULL;
+    thread->free_slabs = NULL;
+    thread->carved = thread->chunk_bytes = 0;
+}
+
+AIO_API_ size_t aio_pool_peak(void) { return aio_thread_.peak; }
+
+static struct aio_slab_ *aio_slab_new_(struct aio_loop *loop)
+{
+    struct aio_slab_ *slab = aio_thread_.free_slabs;
+    if (slab)
+        aio_thread_.free_slabs = slab->next;
+    else
+        slab = (struct aio_slab_ *)(void *)aio_slab_carve_();
+    if (!slab)
+        return NULL;
+    slab->loop = loop;
+    slab->carved = slab->live = 0;
+    slab->next = loop->slabs;
+    loop->slabs = slab;
+    return slab;
+}
+
+static struct aio_task *aio_task_alloc_(struct aio_loop *loop)
+{
+    struct aio_task *task = loop->free_tasks;
+    struct aio_slab_ *slab = loop->slabs;
+    if (aio_likely_(task != NULL)) {
+        loop->free_tasks = (struct aio_task *)(void *)task->node.link.next;
+        return task;
+    }
+    if (!slab || slab->carved == AIO_SLAB_TASKS_)
+        slab = aio_slab_new_(loop);
+    return slab ? aio_slab_task_(slab, slab->carved++) : NULL;
+}
+
+static AIO_COLD_ void aio_orphan_free_(struct aio_slab_ *slab)
+{
+    struct aio_slab_ **at = &aio_thread_.orphans;
+    if (--slab->live)
+        return;
+    while (*at != slab)
+        at = &(*at)->next;
+    *at = slab->next;
+    slab->next = aio_thread_.free_slabs;
+    aio_thread_.free_slabs = slab;
+    aio_pool_give_back_();
+}
+
+static void aio_task_free_(struct aio_task *task)
+{
+    struct aio_slab_ *slab = aio_slab_of_(task);
+    task->node.place = AIO_AT_NOTHING_;
+    if (aio_unlikely_(!slab->loop)) {
+        aio_orphan_free_(slab);
+        return;
+    }
+    task->node.link.next = (struct aio_node *)(void *)slab->loop->free_tasks;
+    slab->loop->free_tasks = task;
+}
+
+AIO_API_ struct aio_coro *aio_frame_new(const struct aio_type *type, size_t size)
+{
+    struct aio_coro *c = (struct aio_coro *)aio_own_alloc_(size);
+    if (!c)
+        return NULL;
+    aio_memset_(c, 0, size);
+    c->type = type;
+    c->flags = AIO_F_CORO_;
+    return c;
+}
+
+/* ------------------------------------------------------------------------------ wait lists
+
+   One word heads the list: its last node, in a circle. What hangs in it is a task or a callback. A
+   node that may have to leave early (AIO_AT_LIST_) has a link to its predecessor; that of the first
+   is the address of the head, plus one, so that a node can be unlinked without knowing its list. A
+   task that waits for a task or a future (AIO_AT_TARGET_) never leaves early, for its cancellation is
+   passed on; it has a link to what it waits for instead. */
+
+static struct aio_node *aio_tag_(struct aio_node **head) { return (struct aio_node *)(void *)((char *)head + 1); }
+static bool aio_tagged_(const struct aio_node *node) { return ((uintptr_t)node & 1) != 0; }
+static struct aio_node **aio_untag_(struct aio_node *node)
+{
+    return (struct aio_node **)(void *)((char *)node - 1);
+}
+
+static struct aio_node **aio_waiters_of_(struct aio_coro *c)
+{
+    return c->flags & AIO_F_ROOT_ ? &c->up.task->waiters : &c->up.waiters;
+}
+
+static void aio_list_add_(struct aio_node **head, struct aio_node *node)
+{
+    struct aio_node *last = *head;
+    node->link.next = last ? last->link.next : node;
+    if (node->place == AIO_AT_LIST_)
+        node->u.prev = last ? last : aio_tag_(head);
+    if (last)
+        last->link.next = node;
+    *head = node;
+}
+
+/* The first node leaves. */
+static struct aio_node *aio_list_pop_(struct aio_node **head)
+{
+    struct aio_node *last = *head, *first, *second;
+    if (!last)
+        return NULL;
+    first = last->link.next;
+    second = first->link.next;
+    if (first == last) {
+        *head = NULL;
+        return first;
+    }
+    last->link.next = second;
+    if (second->place == AIO_AT_LIST_)
+        second->u.prev = aio_tag_(head);
+    return first;
+}
+
+static void aio_list_remove_(struct aio_node *node)
+{
+    struct aio_node *next = node->link.next, *prev = node->u.prev, **head;
+    if (next == node) {                                         /* the only one */
+        *aio_untag_(prev) = NULL;
+        return;
+    }
+    if (next->place == AIO_AT_TARGET_) {
+        head = aio_waiters_of_(next->u.target);
+        head = *head == node ? head : NULL;
+    } else
+        head = aio_tagged_(next->u.prev) ? aio_untag_(next->u.prev) : NULL;
+    if (head) {                                                 /* the last one: next is the first */
+        *head = prev;
+        prev->link.next = next;
+        return;
+    }
+    if (aio_tagged_(prev))                                      /* the first one */
+        (*aio_untag_(prev))->link.next = next;
+    else
+        prev->link.next = next;
+    if (next->place == AIO_AT_LIST_)
+        next->u.prev = prev;
+}
+
+/* -------------------------------------------------------------------------------- timers */
+
+static bool aio_timer_before_(const struct aio_timer_slot_ *a, const struct aio_timer_slot_ *b)
+{
+    if (a->deadline != b->deadline)
+        return a->deadline < b->deadline;
+#if UINTPTR_MAX > 0xffffffff
+    return (int32_t)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
+#else
+    return (int16_t)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
+#endif
+}
+
+static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
+{
+    loop->timers[i] = slot;
+#if UINTPTR_MAX > 0xffffffff
+    slot.node->u.timer.index = i;
+#else
+    slot.node->u.timer.index = (uint16_t)i;
+#endif
+}
+
+static void aio_timer_up_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
+{
+    while (i) {
+        uint32_t parent = (i - 1) / 4;
+        if (!aio_timer_before_(&slot, &loop->timers[parent]))
+            break;
+        aio_timer_put_(loop, i, loop->timers[parent]);
+        i = parent;
+    }
+    aio_timer_put_(loop, i, slot);
+}
+
+static void aio_timer_down_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
+{
+    for (;;) {
+        uint32_t child = i * 4 + 1, best = child, end = child + 4;
+        if (child >= loop->timer_count)
+            break;
+        if (end > loop->timer_count)
+            end = loop->timer_count;
+        while (++child < end)
+            if (aio_timer_before_(&loop->timers[child], &loop->timers[best]))
+                best = child;
+        if (!aio_timer_before_(&loop->timers[best], &slot))
+            break;
+        aio_timer_put_(loop, i, loop->timers[best]);
+        i = best;
+    }
+    aio_timer_put_(loop, i, slot);
+}
+
+#if AIO_POOL_BYTES
+static struct aio_timer_slot_ aio_timer_slots_[AIO_TIMERS];
+static bool aio_timer_grow_(struct aio_loop *loop)
+{
+    if (loop->timers)
+        return false;
+    loop->timers = aio_timer_slots_;
+    loop->timer_capacity = AIO_TIMERS;
+    return true;
+}
+#else
+static bool aio_timer_grow_(struct aio_loop *loop)
+{
+    uint32_t capacity = loop->timer_capacity ? loop->timer_capacity * 2 : 64;
+    struct aio_timer_slot_ *slots = capacity > UINT32_MAX / 2 ? NULL :
+        (struct aio_timer_slot_ *)AIO_MALLOC(capacity * sizeof *slots);
+    if (!slots)
+        return false;
+    if (loop->timers) {
+        aio_memcpy_(slots, loop->timers, loop->timer_count * sizeof *slots);
+        AIO_FREE(loop->timers);
+    }
+    loop->timers = slots;
+    loop->timer_capacity = capacity;
+    return true;
+}
+#endif
+
+static int aio_timer_arm_(struct aio_loop *loop, struct aio_node *node, aio_time deadline,
+                          void (*fire)(struct aio_loop *, struct aio_node *))
+{
+    struct aio_timer_slot_ slot;
+    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+        return AIO_ENOMEM;
+    slot.deadline = deadline;
+    slot.node = node;
+    node->place = AIO_AT_TIMER_;
+    node->link.fire = fire;
+#if UINTPTR_MAX > 0xffffffff
+    node->u.timer.seq = loop->timer_seq++;
+#else
+    node->u.timer.seq = (uint16_t)loop->timer_seq++;
+#endif
+    aio_timer_up_(loop, loop->timer_count++, slot);
+    return 0;
+}
+
+static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
+{
+    uint32_t i = node->u.timer.index;
+    struct aio_timer_slot_ last = loop->timers[--loop->timer_count];
+    node->place = AIO_AT_NOTHING_;
+    if (i == loop->timer_count)
+        return;
+    if (i && aio_timer_before_(&last, &loop->timers[(i - 1) / 4]))
+        aio_timer_up_(loop, i, last);
+    else
+        aio_timer_down_(loop, i, last);
+}
+
+static void aio_timers_fire_(struct aio_loop *loop)
+{
+    aio_time now;
+    if (!loop->timer_count)
+        return;
+    now = loop->poller->now(loop);
+    while (loop->timer_count && loop->timers[0].deadline <= now) {
+        struct aio_node *node = loop->timers[0].node;
+        aio_timer_disarm_(loop, node);
+        node->link.fire(loop, node);
+    }
+}
+
+/* A span from now; what is too long to count never ends. */
+static aio_time aio_deadline_(struct aio_loop *loop, aio_time delay)
+{
+    aio_time now = loop->poller->now(loop);
+    if (delay <= 0)
+        return now;
+    return delay > INT64_MAX - now ? AIO_FOREVER : now + delay;
+}
+
+/* ------------------------------------------------------------------------- parking and waking */
+
+static struct aio_task *aio_node_task_(struct aio_node *node) { return AIO_CONTAINER_(node, struct aio_task, node); }
+static struct aio_callback *aio_node_callback_(struct aio_node *node)
+{
+    return AIO_CONTAINER_(node, struct aio_callback, node);
+}
+
+/* The task runs again, at the back of the queue; its await returns ret. */
+static void aio_wake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *ret)
+{
+    task->node.u.ret = ret;
+    aio_ready_add_(loop, &task->node);
+}
+
+/* May the current task go to sleep? Not with a cancel pending: that strikes here. */
+static bool aio_may_park_(struct aio_task *task)
+{
+    if (aio_likely_(!(task->node.flags & AIO_N_MUST_CANCEL_)))
+        return true;
+    task->node.flags = (uint8_t)((task->node.flags & ~AIO_N_MUST_CANCEL_) | AIO_N_STRUCK_);
+    return false;
+}
+
+AIO_API_ int aio_park_yield(struct aio_coro *leaf)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_task *task = loop->current;
+    if (!aio_may_park_(task))
+        return AIO_ECANCELED;
+    task->leaf = leaf;
+    aio_wake_(loop, task, aio_constant_(aio_ok_));
+    return 0;
+}
+
+AIO_API_ struct aio_coro *aio_await_yield_(struct aio_coro *self)
+{
+    return aio_park_yield(self) ? aio_constant_(aio_canceled_) : NULL;
+}
+
+static void aio_park_list_(struct aio_task *task, struct aio_coro *leaf, struct aio_node **head)
+{
+    task->leaf = leaf;
+    task->node.place = AIO_AT_LIST_;
+    aio_list_add_(head, &task->node);
+}
+
+static void aio_task_timer_(struct aio_loop *loop, struct aio_node *node)
+{
+    aio_wake_(loop, aio_node_task_(node), aio_constant_(aio_ok_));
+}
+
+/* Takes a task out of where it waits. Nothing points at it any more. */
+static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
+{
+    struct aio_node *node = &task->node;
+    switch (node->place) {
+    case AIO_AT_LIST_:
+        aio_list_remove_(node);
+        break;
+    case AIO_AT_TIMER_:
+        aio_timer_disarm_(loop, node);
+        break;
+    case AIO_AT_READER_:
+    case AIO_AT_WRITER_:
+        loop->fds[node->u.fd].waiter[node->place - AIO_AT_READER_] = NULL;
+        loop->fd_waiters--;
+        break;
+    default:
+        break;
+    }
+    node->place = AIO_AT_NOTHING_;
+}
+
+/* --------------------------------------------------------------------------- cancellation */
+
+static struct aio_coro *aio_root_of_(struct aio_task *task)
+{
+    struct aio_coro *c = task->leaf;
+    while (!(c->flags & AIO_F_ROOT_))
+        c = c->up.caller;
+    return c;
+}
+
+/* A task that has not begun: only its FINALLY will run. */
+static void aio_strike_first_step_(struct aio_task *task)
+{
+    task->leaf->pc = AIO_PC_FINALLY_;
+    task->leaf->error = AIO_ECANCELED;
+}
+
+static void aio_group_release_held_(struct aio_loop *loop, struct aio_task *task);
+
+/* Makes one request strike at what the task is doing. Not for AIO_AT_TARGET_. */
+static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
+{
+    struct aio_node *node = &task->node;
+    if (node->place == AIO_AT_RUN_) {
+        node->flags |= AIO_N_MUST_CANCEL_;
+        return;
+    }
+    node->flags |= AIO_N_STRUCK_;
+    if (node->flags & AIO_N_HELD_) {
+        aio_strike_first_step_(task);
+        aio_group_release_held_(loop, task);
+    } else if (task->leaf->flags & AIO_F_SETTLING_) {           /* it will cancel its members itself */
+        task->leaf->flags &= (uint16_t)~AIO_F_SETTLING_;
+        if (node->place == AIO_AT_SETTLE_)
+            aio_wake_(loop, task, aio_constant_(aio_canceled_));
+        if (!task->leaf->error)
+            task->leaf->error = AIO_ECANCELED;
+    } else if (node->place == AIO_AT_READY_) {
+        if (task->leaf->pc == AIO_PC_START_ && task->leaf->flags & AIO_F_ROOT_)
+            aio_strike_first_step_(task);
+        else
+            node->u.ret = aio_constant_(aio_canceled_);
+    } else {
+        aio_unpark_(loop, task);
+        aio_wake_(loop, task, aio_constant_(aio_canceled_));
+    }
+}
+
+/* Takes a waiter for a task or future out of its list, which has no way back: only for tasks that wait
+   for each other in a ring. */
+static void aio_detach_(struct aio_task *task)
+{
+    struct aio_node **head = aio_waiters_of_(task->node.u.target), *node, *list = NULL;
+    while ((node = aio_list_pop_(head)) != NULL)
+        if (node != &task->node)
+            aio_list_add_(&list, node);
+    while ((node = aio_list_pop_(&list)) != NULL)
+        aio_list_add_(head, node);
+    task->node.place = AIO_AT_NOTHING_;
+}
+
+/* Requests are passed on to what a task waits for, so the loop follows the chain of tasks that wait
+   for tasks. A chain longer than there are tasks is a ring: it is broken where we are. */
+static void aio_request_cancel_(struct aio_task *task)
+{
+    struct aio_loop *loop = aio_loop_of_(task);
+    size_t left = loop->task_count;
+    for (;;) {
+        struct aio_coro *target;
+        if (task->node.cancels < UINT8_MAX)
+            task->node.cancels++;
+        if (task->node.place != AIO_AT_TARGET_) {
+            aio_strike_(loop, task);
+            return;
+        }
+        target = task->node.u.target;
+        if (left-- == 0) {
+            aio_detach_(task);
+            task->node.flags |= AIO_N_STRUCK_;
+            aio_wake_(loop, task, aio_constant_(aio_canceled_));
+            return;
+        }
+        task->node.flags |= AIO_N_FORWARDED_;
+        if (!(target->flags & AIO_F_ROOT_)) {
+            aio_future_cancel_(target);
+            return;
+        }
+        task = target->up.task;
+    }
+}
+
+/* The record of a handle; NULL for NULL. */
+static struct aio_task *aio_task_of_(const struct aio_coro *c)
+{
+    if (!c)
+        return NULL;
+    AIO_EXPECT_(c->flags & AIO_F_ROOT_, "not a task, or its last handle was released", c);
+    return c->up.task;
+}
+
+AIO_API_ bool aio_task_cancel_(struct aio_coro *c)
+{
+    struct aio_task *task = aio_task_of_(c);
+    if (!task || task->node.place == AIO_AT_DONE_)
+        return false;
+    aio_request_cancel_(task);
+    return true;
+}
+
+AIO_API_ int aio_task_cancelling_(const struct aio_coro *c)
+{
+    struct aio_task *task = aio_task_of_(c);
+    return task ? task->node.cancels : 0;
+}
+
+/* One request less. With none left, what has not struck yet will not. */
+static void aio_withdraw_(struct aio_task *task, unsigned least)
+{
+    if (task->node.cancels)
+        task->node.cancels--;
+    if (task->node.cancels <= least)
+        task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
+}
+
+AIO_API_ int aio_task_uncancel_(struct aio_coro *c)
+{
+    struct aio_task *task = aio_task_of_(c);
+    if (!task)
+        return 0;
+    aio_withdraw_(task, 0);
+    return task->node.cancels;
+}
+
+/* ---------------------------------------------------------------------------------- tasks */
+
+/* What few tasks need. */
+struct aio_extension_ {
+    const char *name;
+    struct aio_group *open;             /* groups that its frames have open, newest first */
+    struct aio_group *group;            /* the group it is a member of */
+    struct aio_task *before, *after;    /* its neighbours there */
+    bool keep;                          /* the group keeps a handle of it */
+};
+
+static struct aio_extension_ *aio_extend_(struct aio_task *task)
+{
+    if (!task->extension) {
+        task->extension = (struct aio_extension_ *)aio_own_alloc_(sizeof *task->extension);
+        if (task->extension)
+            aio_memset_(task->extension, 0, sizeof *task->extension);
+    }
+    return task->extension;
+}
+
+/* Gives back a frame, whatever it is made of. Tasks, futures and constants are borrowed. */
+static void aio_proxy_free_(struct aio_coro *c);
+static void aio_frame_free_(struct aio_coro *c)
+{
+    if (c->flags & AIO_F_PROXY_)
+        aio_proxy_free_(c);
+    else if (!(c->flags & AIO_F_PLACED_))
+        aio_free_(c, c->type->size);
+}
+
+static bool aio_is_task_or_future_(const struct aio_coro *c)
+{
+    return (c->flags & AIO_F_ROOT_) || !(c->flags & (AIO_F_CORO_ | AIO_F_UNIT_ | AIO_F_DEAD_));
+}
+
+static void aio_drop_(struct aio_coro *c)
+{
+    if (c->flags & AIO_F_UNIT_)
+        return;
+    if (aio_is_task_or_future_(c))
+        c->flags |= AIO_F_SEEN_;
+    else
+        aio_frame_free_(c);
+}
+
+static void aio_expect_unrun_(const struct aio_coro *c)
+{
+    AIO_EXPECT_(!(c->flags & AIO_F_DEAD_), "used after it was freed (awaited twice?)", c);
+    AIO_EXPECT_(c->flags & AIO_F_CORO_ && !(c->flags & AIO_F_ROOT_),
+                "is a task or a future, a coroutine object was expected", c);
+    AIO_EXPECT_(c->pc == AIO_PC_START_, "a coroutine object runs only once", c);
+}
+
+static struct aio_coro *aio_proxy_inner_(struct aio_coro *c);
+AIO_API_ void aio_discard_(struct aio_coro *c)
+{
+    while (c && !(c->flags & AIO_F_UNIT_) && !aio_is_task_or_future_(c)) {
+        struct aio_coro *inner = c->flags & AIO_F_PROXY_ ? aio_proxy_inner_(c) : NULL;
+        aio_expect_unrun_(c);
+        c->pc = AIO_PC_DONE_;
+        aio_frame_free_(c);
+        c = inner;
+    }
+}
+
+/* Makes a record for c, which is discarded if that fails. The task is not queued yet. */
+static struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_coro *c, int refs)
+{
+    struct aio_task *task;
+    aio_expect_unrun_(c);
+    task = aio_task_alloc_(loop);
+    if (!task) {
+        aio_discard_(c);
+        return NULL;
+    }
+    task->leaf = c;
+    task->waiters = NULL;
+    task->extension = NULL;
+    task->node.u.ret = NULL;
+    task->node.place = AIO_AT_NOTHING_;
+    task->node.flags = 0;
+    task->node.cancels = 0;
+    task->node.refs = (uint8_t)refs;
+    task->node.seq = ++loop->seq;
+    c->up.task = task;
+    c->flags |= AIO_F_ROOT_;
+    loop->task_count++;
+    return task;
+}
+
+/* aio_sleep(0) is no object; whoever needs one gets one. */
+static struct aio_coro *aio_object_for_(struct aio_coro *c)
+{
+    return c && c->flags & AIO_F_UNIT_ ? aio_of_(aio_sleep_new_(0, true)) : c;
+}
+
+AIO_API_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs)
+{
+    struct aio_task *task;
+    c = aio_object_for_(c);
+    loop = loop ? loop : aio_thread_.loop;
+    if (!c)
+        return NULL;
+    if (!loop || loop->closing > 1) {
+        aio_discard_(c);
+        return NULL;
+    }
+    task = aio_task_make_(loop, c, refs);
+    if (!task)
+        return NULL;
+    aio_ready_add_(loop, &task->node);
+    return c;
+}
+
+AIO_API_ int aio_spawn_(struct aio_loop *loop, struct aio_coro *c)
+{
+    if (c && !loop && !aio_thread_.loop) {
+        aio_discard_(c);
+        return AIO_EPERM;
+    }
+    c = aio_task_new_(loop, c, 1);
+    if (!c)
+        return AIO_ENOMEM;
+    c->up.task->node.flags |= AIO_N_SPAWNED_;
+    return 0;
+}
+
+static AIO_COLD_ void aio_report_unseen_(struct aio_task *task, struct aio_coro *root)
+{
+    struct aio_loop *loop = aio_loop_of_(task);
+    if (loop && loop->open)
+        aio_report_(loop, "failed, and nobody looked at its error", root->error, root,
+                    loop->trace.last == root ? &loop->trace : NULL);
+}
+
+static void aio_unref_(struct aio_task *task, struct aio_coro *root)
+{
+    if (--task->node.refs)
+        return;
+    if (aio_unlikely_(root->error != 0) && root->error != AIO_ECANCELED && !(root->flags & AIO_F_SEEN_))
+        aio_report_unseen_(task, root);
+    if (task->extension)
+        aio_free_(task->extension, sizeof *task->extension);
+    aio_task_free_(task);
+    root->flags &= (uint16_t)~AIO_F_ROOT_;
+    aio_frame_free_(root);
+}
+
+AIO_API_ void aio_release_(struct aio_coro *c)
+{
+    struct aio_task *task = aio_task_of_(c);
+    if (task)
+        aio_unref_(task, c);
+}
+
+AIO_API_ struct aio_coro *aio_retain_(struct aio_coro *c)
+{
+    struct aio_task *task = aio_task_of_(c);
+    if (task) {
+        AIO_EXPECT_(task->node.refs < UINT8_MAX, "has too many handles", c);
+        task->node.refs++;
+    }
+    return c;
+}
+
+AIO_API_ int aio_task_error_(struct aio_coro *c)
+{
+    if (c->pc != AIO_PC_DONE_)
+        return AIO_EAGAIN;
+    c->flags |= AIO_F_SEEN_;
+    return c->error;
+}
+
+AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
+{
+    struct aio_task *task = aio_task_of_(c);
+    return task && task->extension && task->extension->name ? task->extension->name : aio_type_name_(c);
+}
+
+AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name)
+{
+    struct aio_task *task = aio_task_of_(c);
+    if (!task || !aio_extend_(task))
+        return AIO_ENOMEM;
+    task->extension->name = name;
+    return 0;
+}
+
+AIO_API_ struct aio_any *aio_current_task(void)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    return loop && loop->current ? (struct aio_any *)(void *)aio_root_of_(loop->current) : NULL;
+}
+
+/* The unfinished task that was created next after seq: slabs are not in order of creation. */
+static bool aio_task_unfinished_(const struct aio_task *task)
+{
+    return task->node.place != AIO_AT_NOTHING_ && task->node.place != AIO_AT_DONE_;
+}
+
+static size_t aio_tasks_collect_(struct aio_loop *loop, struct aio_task **tasks, size_t n)
+{
+    struct aio_slab_ *slab;
+    size_t count = 0;
+    uint32_t i;
+    for (slab = loop->slabs; slab; slab = slab->next)
+        for (i = 0; i < slab->carved; i++) {
+            struct aio_task *task = aio_slab_task_(slab, i);
+            if (aio_task_unfinished_(task) && count++ < n)
+                tasks[count - 1] = task;
+        }
+    return count;
+}
+
+static bool aio_task_older_(const struct aio_task *a, const struct aio_task *b)
+{
+    return (int32_t)(a->node.seq - b->node.seq) < 0;
+}
+
+/* Heapsort, oldest first: no recursion, no memory, n log n on the worst day. */
+static void aio_tasks_sort_(struct aio_task **tasks, size_t n)
+{
+    size_t built = n / 2, end = n;
+    while (end > 1) {
+        struct aio_task *task;
+        size_t i, child;
+        if (built)
+            task = tasks[i = --built];
+        else {
+            task = tasks[--end];
+            tasks[end] = tasks[0];
+            i = 0;
+        }
+        while ((child = 2 * i + 1) < end) {
+            if (child + 1 < end && aio_task_older_(tasks[child], tasks[child + 1]))
+                child++;
+            if (!aio_task_older_(task, tasks[child]))
+                break;
+            tasks[i] = tasks[child];
+            i = child;
+        }
+        tasks[i] = task;
+    }
+}
+
+AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, size_t n)
+{
+    size_t count = aio_tasks_collect_(loop, NULL, 0), i;
+    struct aio_task **all = count ? (struct aio_task **)aio_block_new_(count * sizeof *all) : NULL;
+    if (!all)
+        return count;
+    aio_tasks_collect_(loop, all, count);
+    aio_tasks_sort_(all, count);
+    for (i = 0; i < count && i < n; i++)
+        tasks[i] = (struct aio_any *)(void *)aio_root_of_(all[i]);
+    aio_block_free_(all, count * sizeof *all);
+    return count;
+}
+
+/* Tells one who waited for c, which is done. */
+static void aio_notify_(struct aio_loop *loop, struct aio_node *node, struct aio_coro *c)
+{
+    if (node->flags & AIO_N_CALLBACK_) {
+        aio_ready_add_(aio_node_callback_(node)->loop, node);
+        return;
+    }
+    if (node->flags & AIO_N_FORWARDED_) {
+        node->flags &= (uint8_t)~AIO_N_FORWARDED_;
+        if (c->error == AIO_ECANCELED)
+            node->flags |= AIO_N_STRUCK_;
+    }
+    aio_wake_(loop, aio_node_task_(node), c);
+}
+
+static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root);
+
+static void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
+{
+    struct aio_node *node;
+    if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_) && !root->error)
+        root->error = AIO_ECANCELED;                /* asked to end, it ended without noticing */
+    root->pc = AIO_PC_DONE_;
+    task->node.place = AIO_AT_DONE_;
+    task->leaf = root;
+    loop->task_count--;
+    while ((node = aio_list_pop_(&task->waiters)) != NULL)
+        aio_notify_(loop, node, root);
+    if (task->extension && task->extension->group)
+        aio_group_member_done_(loop, task, root);
+    else if (aio_unlikely_(root->error != 0) && task->node.flags & AIO_N_SPAWNED_ &&
+             root->error != AIO_ECANCELED) {
+        root->flags |= AIO_F_SEEN_;
+        aio_report_(loop, "failed", root->error, root, loop->trace.last == root ? &loop->trace : NULL);
+    }
+    aio_unref_(task, root);
+}
+
+/* ---------------------------------------------------------------------------------- await */
+
+AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_deep_(struct aio_coro *self, struct aio_coro *c)
+{
+    c->up.caller = self;
+    aio_thread_.loop->current->leaf = c;            /* still running: aio_resume_ goes on with it */
+    return NULL;
+}
+
+/* Waits for a task or a future. forward: a cancel of the wait is passed on to it. */
+static struct aio_coro *aio_await_target_(struct aio_coro *self, struct aio_coro *c, bool forward)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    bool strike;
+    if (c->pc == AIO_PC_DONE_)
+        return c;
+    if (c->flags & AIO_F_ROOT_ && c->up.task == task)
+        return aio_constant_(aio_deadlk_);
+    if (!forward) {
+        if (!aio_may_park_(task))
+            return aio_constant_(aio_canceled_);
+        aio_park_list_(task, self, aio_waiters_of_(c));
+        return NULL;
+    }
+    strike = !aio_may_park_(task);
+    task->leaf = self;
+    task->node.place = AIO_AT_TARGET_;
+    task->node.u.target = c;
+    aio_list_add_(aio_waiters_of_(c), &task->node);
+    if (strike) {                                   /* counted already: pass it on */
+        task->node.flags = (uint8_t)((task->node.flags & ~AIO_N_STRUCK_) | AIO_N_FORWARDED_);
+        if (c->flags & AIO_F_ROOT_)
+            aio_request_cancel_(c->up.task);
+        else
+            aio_future_cancel_(c);
+    }
+    return NULL;
+}
+
+AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c)
+{
+    if (!c)
+        return aio_constant_(aio_nomem_);
+    if (c->flags & AIO_F_UNIT_)
+        return aio_await_yield_(self);
+    if (aio_is_task_or_future_(c))
+        return aio_await_target_(self, c, true);
+    aio_expect_unrun_(c);
+    if (!aio_thread_.loop->depth)
+        return aio_await_deep_(self, c);
+    c->up.caller = self;
+    aio_thread_.loop->depth--;
+    c = c->type->body(c, NULL);
+    aio_thread_.loop->depth++;
+    return c;
+}
+
+/* Remembers where an error came through: it goes on with the trace of ret, or begins a new one. */
+static AIO_COLD_ void aio_trace_(struct aio_coro *self, const struct aio_coro *ret, int error, uint32_t line)
+{
+    struct aio_trace *trace = &aio_thread_.loop->trace;
+    if (!ret || trace->last != ret || trace->error != error)
+        trace->count = 0;
+    trace->last = self;
+    trace->error = error;
+    aio_trace_add_(trace, self->type, line);
+}
+
+AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    int error = ret->error;
+    if (error) {
+        aio_trace_(self, ret, error, line);
+        self->error = error;
+    }
+    aio_drop_(ret);
+    return error;
+}
+
+AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    int error = ret->error;
+    if (error == AIO_ECANCELED && !own && task->node.flags & AIO_N_STRUCK_)
+        return aio_leave_slow_(self, ret, line);
+    if (error)
+        task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
+    aio_drop_(ret);
+    return error;
+}
+
+AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line)
+{
+    AIO_ASSERT(error < 0, "AIO_RAISE takes a negative number", self->type->name, self->type->file, line);
+    aio_trace_(self, NULL, error, line);
+    self->error = error;
+}
+
+static void aio_groups_close_(struct aio_coro *self);
+AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self)
+{
+    if (self->flags & AIO_F_OPEN_) {
+        if (!aio_settle_(self, AIO_PC_END_))
+            return NULL;
+        aio_groups_close_(self);
+    }
+    self->flags &= (uint16_t)~AIO_F_FINALLY_;
+    self->pc = AIO_PC_DONE_;
+    return self;
+}
+
+/* --------------------------------------------------------------------------------- sleep */
+
+struct aio_sleep_ { AIO_FRAME(void); bool relative; aio_time when; };
+
+/* A leaf. Awaited by a coroutine it is gone as soon as the task sleeps: the caller is resumed with a
+   constant. As a task of its own it stays, and is the leaf itself. */
+static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_sleep_ *sleep = (struct aio_sleep_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_task *task = loop->current;
+    struct aio_coro *leaf = c->flags & AIO_F_ROOT_ ? c : c->up.caller;
+    aio_time deadline;
+    if (c->pc != AIO_PC_START_) {                   /* woken, or cancelled before the first step */
+        if (ret)
+            c->error = ret->error;
+        return c;
+    }
+    if (sleep->when <= 0)
+        c->error = aio_park_yield(leaf);
+    else if (!aio_may_park_(task))
+        c->error = AIO_ECANCELED;
+    else {
+        deadline = sleep->relative ? aio_deadline_(loop, sleep->when) : sleep->when;
+        c->error = aio_timer_arm_(loop, &task->node, deadline, aio_task_timer_);
+        task->leaf = leaf;
+    }
+    if (c->error)
+        return c;
+    c->pc = AIO_PC_END_;
+    if (leaf != c)
+        aio_frame_free_(c);
+    return NULL;
+}
+
+static const struct aio_type aio_sleep_type_ = { aio_sleep_body_, "aio_sleep", NULL, sizeof(struct aio_sleep_) };
+
+AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative)
+{
+    struct aio_sleep_ *sleep = (struct aio_sleep_ *)(void *)aio_frame_new(&aio_sleep_type_, sizeof *sleep);
+    if (sleep) {
+        sleep->relative = relative;
+        sleep->when = when;
+    }
+    return (struct aio_void *)(void *)sleep;
+}
+
+AIO_API_ struct aio_void *aio_sleep_until(aio_time deadline)
+{
+    return aio_sleep_new_(deadline, false);
+}
+
+/* -------------------------------------------------------------------------------- futures */
+
+/* The loop of whoever waits first: a future knows none. */
+static void aio_future_finish_(struct aio_coro *future, int error)
+{
+    struct aio_node *node;
+    future->pc = AIO_PC_DONE_;
+    future->error = error;
+    while ((node = aio_list_pop_(&future->up.waiters)) != NULL)
+        aio_notify_(node->flags & AIO_N_CALLBACK_ ? NULL : aio_loop_of_(aio_node_task_(node)), node, future);
+}
+
+static void aio_expect_future_(const struct aio_coro *future)
+{
+    AIO_EXPECT_(!(future->flags & ~AIO_F_SEEN_), "is not a future", future);
+}
+
+AIO_API_ bool aio_future_pending_(struct aio_coro *future)
+{
+    aio_expect_future_(future);
+    if (future->pc != AIO_PC_DONE_)
+        return true;
+    AIO_EXPECT_(future->error == AIO_ECANCELED, "a future has one result, and this one has it", future);
+    return false;
+}
+
+AIO_API_ int aio_future_set_(struct aio_coro *future, int error)
+{
+    if (!aio_future_pending_(future))
+        return AIO_ECANCELED;
+    AIO_EXPECT_(error <= 0, "an error is a negative number", future);
+    aio_future_finish_(future, error);
+    return 0;
+}
+
+AIO_API_ bool aio_future_cancel_(struct aio_coro *future)
+{
+    if (!future)
+        return false;
+    aio_expect_future_(future);
+    if (future->pc == AIO_PC_DONE_)
+        return false;
+    aio_future_finish_(future, AIO_ECANCELED);
+    return true;
+}
+
+AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *callback)
+{
+    AIO_EXPECT_(aio_is_task_or_future_(c), "is not a task or a future", c);
+    AIO_EXPECT_(callback->node.place == AIO_AT_NOTHING_, "the callback waits for something else already", c);
+    if (c->flags & AIO_F_ROOT_)
+        callback->loop = aio_loop_of_(c->up.task);
+    else if (aio_thread_.loop)
+        callback->loop = aio_thread_.loop;
+    AIO_EXPECT_(callback->loop != NULL, "no loop to call the callback from", c);
+    callback->node.flags = AIO_N_CALLBACK_;
+    if (c->pc == AIO_PC_DONE_) {
+        aio_ready_add_(callback->loop, &callback->node);
+        return;
+    }
+    callback->node.place = AIO_AT_LIST_;
+    aio_list_add_(aio_waiters_of_(c), &callback->node);
+}
+
+/* ---------------------------------------------------------------------- deadlines, shields */
+
+/* A deadline for what a task does. It makes one cancel request of its own, and takes it back. */
+struct aio_deadline_ {
+    struct aio_node node;
+    struct aio_task *task;
+    uint8_t entry;                      /* requests that stood when it began */
+    bool expired, requested;
+};
+
+static void aio_deadline_fire_(struct aio_loop *loop, struct aio_node *node)
+{
+    struct aio_deadline_ *deadline = AIO_CONTAINER_(node, struct aio_deadline_, node);
+    (void)loop;
+    deadline->expired = deadline->requested = true;
+    aio_request_cancel_(deadline->task);
+}
+
+static void aio_deadline_begin_(struct aio_deadline_ *deadline, struct aio_task *task)
+{
+    deadline->task = task;
+    deadline->entry = task->node.cancels;
+}
+
+/* What comes out of the scope for an error that goes into its end: only its own request, and only if
+   nobody else's stands, becomes a timeout. */
+static int aio_deadline_end_(struct aio_loop *loop, struct aio_deadline_ *deadline, int error)
+{
+    struct aio_task *task = deadline->task;
+    if (deadline->node.place == AIO_AT_TIMER_)
+        aio_timer_disarm_(loop, &deadline->node);
+    if (deadline->requested)
+        aio_withdraw_(task, deadline->entry);
+    if (!deadline->expired || error != AIO_ECANCELED || task->node.cancels > deadline->entry)
+        return error;
+    task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
+    return AIO_ETIMEDOUT;
+}
+
+/* Stands in front of the header of the proxy, whose result lies where that of the inner one does. */
+struct aio_proxy_ {
+    struct aio_deadline_ deadline;
+    struct aio_coro *inner;
+    aio_time timeout;
+    uint32_t offset, size;              /* of the result */
+    union { long double align; char bytes[16]; } u;     /* the header behind it is aligned too */
+};
+
+static struct aio_proxy_ *aio_proxy_of_(struct aio_coro *c) { return (struct aio_proxy_ *)(void *)c - 1; }
+static struct aio_coro *aio_proxy_inner_(struct aio_coro *c) { return aio_proxy_of_(c)->inner; }
+static void aio_proxy_free_(struct aio_coro *c)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    c->flags = AIO_F_DEAD_;
+    aio_free_(proxy, sizeof *proxy + proxy->offset + proxy->size);
+}
+
+/* Starts a coroutine object, or lets it run only its FINALLY. */
+static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *inner, bool cancelled)
+{
+    if (!cancelled)
+        return aio_await_(c, inner);
+    if (inner->flags & AIO_F_UNIT_)
+        return aio_constant_(aio_canceled_);
+    aio_expect_unrun_(inner);
+    inner->pc = AIO_PC_FINALLY_;
+    inner->error = AIO_ECANCELED;
+    inner->up.caller = c;
+    return inner->type->body(inner, NULL);
+}
+
+/* The end: the result and the error of ret become the proxy's. */
+static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_has_result_(ret, proxy->size))
+        aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
+    c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
+    if (c->error && loop->trace.last == ret) {      /* the trace goes on through the proxy */
+        loop->trace.last = c;
+        loop->trace.error = c->error;
+    }
+    aio_drop_(ret);
+    c->pc = AIO_PC_DONE_;
+    return c;
+}
+
+static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    struct aio_coro *inner = proxy->inner;
+    struct aio_loop *loop = aio_thread_.loop;
+    bool cancelled = c->pc == AIO_PC_FINALLY_;      /* before the first step */
+    bool borrowed;
+    if (c->pc == AIO_PC_END_)
+        return aio_proxy_end_(c, ret);              /* what was inside may be gone */
+    borrowed = aio_is_task_or_future_(inner);
+    if (cancelled && borrowed)
+        return c;
+    aio_deadline_begin_(&proxy->deadline, loop->current);
+    if (!cancelled && proxy->timeout <= 0 && !(borrowed && inner->pc == AIO_PC_DONE_)) {
+        proxy->deadline.expired = true;
+        if (borrowed && inner->flags & AIO_F_ROOT_)
+            aio_task_cancel_(inner);
+        else if (borrowed)
+            aio_future_cancel_(inner);
+        else
+            cancelled = true;
+    } else if (!cancelled && proxy->timeout > 0 && proxy->timeout != AIO_FOREVER) {
+        c->error = aio_timer_arm_(loop, &proxy->deadline.node, aio_deadline_(loop, proxy->timeout),
+                                  aio_deadline_fire_);
+        if (c->error) {
+            aio_discard_(inner);
+            c->pc = AIO_PC_DONE_;
+            return c;
+        }
+    }
+    c->pc = AIO_PC_END_;
+    ret = aio_proxy_start_(c, inner, cancelled);
+    return ret ? aio_proxy_end_(c, ret) : NULL;
+}
+
+static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc == AIO_PC_START_) {
+        c->pc = AIO_PC_END_;
+        ret = aio_await_target_(c, aio_proxy_inner_(c), false);
+    }
+    return ret ? aio_proxy_end_(c, ret) : NULL;
+}
+
+static const struct aio_type aio_proxy_types_[] = {
+    { aio_wait_for_body_, "aio_wait_for", NULL, 0 },
+    { aio_shield_body_, "aio_shield", NULL, 0 },
+};
+
+AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
+                                         aio_time timeout, int kind)
+{
+    struct aio_proxy_ *proxy;
+    struct aio_coro *c;
+    if (!inner)
+        return NULL;
+    if (kind == AIO_SHIELD_)
+        AIO_EXPECT_(aio_is_task_or_future_(inner), "aio_shield takes a task or a future", inner);
+    proxy = (struct aio_proxy_ *)aio_own_alloc_(sizeof *proxy + offset + size);
+    if (!proxy) {
+        aio_discard_(inner);
+        return NULL;
+    }
+    aio_memset_(proxy, 0, sizeof *proxy + offset + size);
+    proxy->inner = inner;
+    proxy->timeout = timeout;
+    proxy->offset = (uint32_t)offset;
+    proxy->size = (uint32_t)size;
+    c = (struct aio_coro *)(void *)(proxy + 1);
+    c->type = &aio_proxy_types_[kind];
+    c->flags = AIO_F_CORO_ | AIO_F_PROXY_;
+    return c;
+}
+
+/* --------------------------------------------------------------------------------- groups */
+
+AIO_API_ int aio_group_open_(struct aio_group *group, struct aio_coro *owner, unsigned limit, int flags)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    if (group->owner)
+        return AIO_EBUSY;
+    aio_memset_(group, 0, sizeof *group);
+    if (!aio_extend_(task)) {
+        group->error = AIO_ENOMEM;
+        return AIO_ENOMEM;
+    }
+    group->owner = owner;
+    group->owner_task = task;
+    group->limit = limit;
+    group->flags = (uint8_t)flags;
+    group->entry = task->node.cancels;
+    group->next = task->extension->open;
+    task->extension->open = group;
+    owner->flags |= AIO_F_OPEN_;
+    return 0;
+}
+
+/* Why the group takes no member, or 0. */
+static int aio_group_refusal_(const struct aio_group *group)
+{
+    if (group->closing)
+        return AIO_ESHUTDOWN;
+    if (!group->owner)
+        return group->error ? group->error : AIO_EINVAL;
+    return 0;
+}
+
+static void aio_group_link_(struct aio_group *group, struct aio_task *task)
+{
+    struct aio_extension_ *extension = task->extension;
+    extension->group = group;
+    extension->before = group->last;
+    extension->after = NULL;
+    if (group->last)
+        group->last->extension->after = task;
+    else
+        group->first = task;
+    group->last = task;
+}
+
+static void aio_group_unlink_(struct aio_group *group, struct aio_task *task)
+{
+    struct aio_extension_ *extension = task->extension;
+    if (extension->before)
+        extension->before->extension->after = extension->after;
+    else
+        group->first = extension->after;
+    if (extension->after)
+        extension->after->extension->before = extension->before;
+    else
+        group->last = extension->before;
+    extension->group = NULL;
+}
+
+static void aio_group_start_(struct aio_loop *loop, struct aio_group *group, struct aio_task *task)
+{
+    group->started++;
+    task->node.flags &= (uint8_t)~AIO_N_HELD_;
+    aio_wake_(loop, task, NULL);
+}
+
+static void aio_group_release_held_(struct aio_loop *loop, struct aio_task *task)
+{
+    aio_list_remove_(&task->node);
+    aio_group_start_(loop, task->extension->group, task);
+}
+
+AIO_API_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c, bool keep, int *error)
+{
+    struct aio_task *task = NULL;
+    struct aio_loop *loop;
+    int refusal = c ? aio_group_refusal_(group) : AIO_ENOMEM;
+    if (!refusal) {
+        loop = aio_loop_of_(group->owner_task);
+        c = aio_object_for_(c);
+        task = c ? aio_task_make_(loop, c, keep ? 2 : 1) : NULL;
+        refusal = task ? 0 : AIO_ENOMEM;
+    } else
+        aio_discard_(c);
+    if (task && !aio_extend_(task)) {               /* undo: it has not been seen by anybody */
+        loop->task_count--;
+        c->flags &= (uint16_t)~AIO_F_ROOT_;
+        aio_task_free_(task);
+        aio_discard_(c);
+        refusal = AIO_ENOMEM;
+    }
+    if (error)
+        *error = refusal;
+    if (refusal)
+        return NULL;
+    task->extension->keep = keep;
+    aio_group_link_(group, task);
+    group->active++;
+    if (!group->limit || group->started < group->limit)
+        aio_group_start_(loop, group, task);
+    else {
+        task->node.flags |= AIO_N_HELD_;
+        task->node.place = AIO_AT_LIST_;
+        aio_list_add_(&group->held, &task->node);
+    }
+    return c;
+}
+
+AIO_API_ int aio_group_spawn_(struct aio_group *group, struct aio_coro *c)
+{
+    int error = 0;
+    (void)!aio_group_add_(group, c, false, &error);
+    return error;
+}
+
+AIO_API_ size_t aio_group_count(const struct aio_group *group) { return group->active; }
+
+AIO_API_ void aio_group_cancel(struct aio_group *group)
+{
+    struct aio_task *task;
+    group->closing = group->owner != NULL;
+    for (task = group->first; task; task = task->extension->after)
+        if (task->node.place != AIO_AT_DONE_)
+            aio_request_cancel_(task);
+}
+
+/* A copy of how the error came up, for the owner to go on with: the loop keeps only the last. */
+static void aio_group_keep_trace_(struct aio_loop *loop, struct aio_group *group, struct aio_coro *root)
+{
+    if (loop->trace.last != root)
+        return;
+    group->trace = (struct aio_trace *)aio_own_alloc_(sizeof *group->trace);
+    if (group->trace)
+        *group->trace = loop->trace;
+}
+
+struct aio_join_ { AIO_FRAME(void); struct aio_group *group; };
+static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret);
+
+static bool aio_waits_for_group_(const struct aio_task *task, const struct aio_group *group)
+{
+    const struct aio_coro *leaf = task->leaf;
+    if (task->node.place == AIO_AT_RUN_)
+        return false;
+    if (leaf->flags & AIO_F_SETTLING_)
+        return leaf == group->owner;
+    return leaf->type->body == aio_join_body_ && ((const struct aio_join_ *)(const void *)leaf)->group == group;
+}
+
+/* The first error ends the group: its members are cancelled, and so is what the owner is doing. */
+static void aio_group_abort_(struct aio_loop *loop, struct aio_group *group, struct aio_coro *root)
+{
+    struct aio_task *owner = group->owner_task;
+    group->error = root->error;
+    aio_group_keep_trace_(loop, group, root);
+    aio_group_cancel(group);
+    if (aio_waits_for_group_(owner, group))
+        return;                                     /* it will hear of it when all have ended */
+    group->interrupted = true;
+    aio_request_cancel_(owner);
+}
+
+/* Nobody is left: the owner may go on. */
+static void aio_group_empty_(struct aio_loop *loop, struct aio_group *group)
+{
+    struct aio_task *owner = group->owner_task;
+    struct aio_node *node;
+    while ((node = aio_list_pop_(&group->waiters)) != NULL)
+        aio_wake_(loop, aio_node_task_(node), aio_constant_(aio_ok_));
+    if (owner->node.place == AIO_AT_SETTLE_ && owner->leaf == group->owner)
+        aio_wake_(loop, owner, NULL);
+}
+
+static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
+{
+    struct aio_group *group = task->extension->group;
+    int error = root->error == AIO_ECANCELED ? 0 : root->error;
+    group->active--;
+    group->started--;
+    if (!task->extension->keep)
+        aio_group_unlink_(group, task);
+    if (error && group->flags & AIO_GROUP_KEEP_GOING) {
+        if (!group->error)
+            group->error = error;
+        if (!task->extension->keep) {
+            root->flags |= AIO_F_SEEN_;
+            aio_report_(loop, "failed", error, root, loop->trace.last == root ? &loop->trace : NULL);
+        }
+    } else if (error) {
+        root->flags |= AIO_F_SEEN_;
+        if (!group->error)
+            aio_group_abort_(loop, group, root);
+    }
+    if (group->held && group->started < group->limit)
+        aio_group_release_held_(loop, aio_node_task_(group->held->link.next));
+    if (!group->active)
+        aio_group_empty_(loop, group);
+}
+
+static struct aio_group *aio_group_open_in_(struct aio_task *task, struct aio_coro *owner, struct aio_group *after)
+{
+    struct aio_group *group = after ? after->next : task->extension->open;
+    while (group && group->owner != owner)
+        group = group->next;
+    return group;
+}
+
+/* The group's error comes out, once, in place of the interruption that it caused. */
+static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struct aio_coro *owner, int error)
+{
+    struct aio_task *task = group->owner_task;
+    if (group->interrupted) {
+        group->interrupted = false;
+        aio_withdraw_(task, group->entry);
+    }
+    if (!group->error || group->told || group->flags & AIO_GROUP_KEEP_GOING)
+        return error;
+    if (error && error != AIO_ECANCELED)
+        return error;
+    group->told = true;
+    task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
+    if (task->node.cancels > group->entry && error) /* somebody else's request still stands */
+        task->node.flags |= AIO_N_MUST_CANCEL_;
+    if (group->trace) {
+        loop->trace = *group->trace;
+        aio_trace_add_(&loop->trace, owner->type, aio_line_(owner));
+        loop->trace.last = owner;
+    }
+    return group->error;
+}
+
+/* Waits for the members of every group that self has open, newest first; an error cancels them. True:
+   none is left. False: the task is parked, and resumes self at pc. */
+AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_task *task = loop->current;
+    struct aio_group *group;
+    self->flags &= (uint16_t)~AIO_F_SETTLING_;
+    for (group = aio_group_open_in_(task, self, NULL); group; group = aio_group_open_in_(task, self, group)) {
+        if (group->active) {
+            if (!aio_may_park_(task) && !self->error)
+                self->error = AIO_ECANCELED;
+            if (self->error && !group->closing)
+                aio_group_cancel(group);
+            self->pc = pc;
+            self->flags |= AIO_F_SETTLING_;
+            task->leaf = self;
+            task->node.place = AIO_AT_SETTLE_;
+            return false;
+        }
+        self->error = aio_group_tell_(loop, group, self, self->error);
+    }
+    return true;
+}
+
+/* The owner ends: its groups are closed, and the handles they kept are released. */
+static void aio_groups_close_(struct aio_coro *self)
+{
+    struct aio_task *task = aio_thread_.loop->current, *member;
+    struct aio_group **at = &task->extension->open, *group;
+    while ((group = *at) != NULL) {
+        if (group->owner != self) {
+            at = &group->next;
+            continue;
+        }
+        *at = group->next;
+        while ((member = group->first) != NULL) {
+            struct aio_coro *root = member->leaf;
+            aio_group_unlink_(group, member);
+            aio_unref_(member, root);
+        }
+        if (group->trace)
+            aio_free_(group->trace, sizeof *group->trace);
+        group->trace = NULL;
+        group->owner = NULL;
+        group->closing = true;
+    }
+    self->flags &= (uint16_t)~AIO_F_OPEN_;
+}
+
+static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_group *group = ((struct aio_join_ *)(void *)c)->group;
+    struct aio_task *task = aio_thread_.loop->current;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc == AIO_PC_START_ && group->active) {
+        c->pc = AIO_PC_END_;
+        if (aio_may_park_(task)) {
+            aio_park_list_(task, c, &group->waiters);
+            return NULL;
+        }
+        ret = aio_constant_(aio_canceled_);
+    }
+    c->error = ret ? ret->error : 0;
+    if (!c->error && group->active) {               /* somebody spawned another one in between */
+        c->pc = AIO_PC_START_;
+        return aio_join_body_(c, NULL);
+    }
+    if (!group->owner)
+        c->error = c->error ? c->error : group->error == AIO_ENOMEM ? AIO_ENOMEM : 0;
+    else if (group->owner_task == task && !c->error)
+        c->error = aio_group_tell_(aio_thread_.loop, group, c, c->error);
+    return c;
+}
+
+static const struct aio_type aio_join_type_ = { aio_join_body_, "aio_group_join", NULL, sizeof(struct aio_join_) };
+
+AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
+{
+    struct aio_join_ *join = (struct aio_join_ *)(void *)aio_frame_new(&aio_join_type_, sizeof *join);
+    if (join)
+        join->group = group;
+    return (struct aio_void *)(void *)join;
+}
+
+/* ------------------------------------------------------------------------------ descriptors */
+
+AIO_API_ struct aio_fd *aio_loop_fd(struct aio_loop *loop, int fd)
+{
+    return fd >= 0 && fd < loop->fd_capacity ? &loop->fds[fd] : NULL;
+}
+
+AIO_API_ struct aio_fd *aio_loop_fd_add(struct aio_loop *loop, int fd)
+{
+    int capacity = loop->fd_capacity ? loop->fd_capacity : 64;
+    struct aio_fd *fds;
+    if (fd < 0 || fd > INT_MAX / 2 / (int)sizeof *fds)
+        return NULL;
+    if (fd < loop->fd_capacity)
+        return &loop->fds[fd];
+    while (capacity <= fd)
+        capacity *= 2;
+    fds = (struct aio_fd *)aio_block_new_((size_t)capacity * sizeof *fds);
+    if (!fds)
+        return NULL;
+    aio_memset_(fds, 0, (size_t)capacity * sizeof *fds);
+    if (loop->fds)
+        aio_memcpy_(fds, loop->fds, (size_t)loop->fd_capacity * sizeof *fds);
+    aio_block_free_(loop->fds, (size_t)loop->fd_capacity * sizeof *fds);
+    loop->fds = fds;
+    loop->fd_capacity = capacity;
+    return &fds[fd];
+}
+
+static void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, int which, const struct aio_unit_ *ret)
+{
+    struct aio_task *task = entry->waiter[which];
+    if (!task)
+        return;
+    entry->waiter[which] = NULL;
+    loop->fd_waiters--;
+    aio_wake_(loop, task, aio_constant_(*ret));
+}
+
+AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup)
+{
+    struct aio_fd *entry = aio_loop_fd(loop, fd);
+    if (!entry)
+        return;
+    entry->ready |= (uint8_t)ready;
+    entry->hangup |= hangup;
+    if (ready & AIO_READABLE)
+        aio_fd_wake_(loop, entry, 0, &aio_ok_);
+    if (ready & AIO_WRITABLE)
+        aio_fd_wake_(loop, entry, 1, &aio_ok_);
+}
+
+AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd)
+{
+    struct aio_fd *entry = aio_loop_fd(loop, fd);
+    if (!entry)
+        return;
+    aio_fd_wake_(loop, entry, 0, &aio_badf_);
+    aio_fd_wake_(loop, entry, 1, &aio_badf_);
+    if (loop->poller->forget)
+        loop->poller->forget(loop, fd);
+    entry->generation++;
+    entry->ready = entry->hangup = entry->watched = entry->kind = 0;
+}
+
+AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_task *task = loop->current;
+    struct aio_fd *entry = aio_loop_fd_add(loop, fd);
+    int which = want == AIO_WRITABLE, error;
+    if (!entry)
+        return fd < 0 ? AIO_EBADF : AIO_ENOMEM;
+    if (entry->waiter[which])
+        return AIO_EBUSY;
+    if (!loop->poller->watch)
+        return AIO_ENOTSUP;
+    error = loop->poller->watch(loop, fd, want);
+    if (error)
+        return error;                               /* AIO_ALWAYS_READY is 1, too */
+    if (!aio_may_park_(task))
+        return AIO_ECANCELED;
+    task->leaf = leaf;
+    task->node.place = (uint8_t)(AIO_AT_READER_ + which);
+    task->node.u.fd = fd;
+    entry->waiter[which] = task;
+    loop->fd_waiters++;
+    return 0;
+}
+
+/* -------------------------------------------------------------------------------- callbacks */
+
+AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback)
+{
+    if (callback->node.place != AIO_AT_NOTHING_)
+        return AIO_EBUSY;
+    callback->loop = loop;
+    callback->node.flags = AIO_N_CALLBACK_;
+    aio_ready_add_(loop, &callback->node);
+    return 0;
+}
+
+static void aio_callback_timer_(struct aio_loop *loop, struct aio_node *node)
+{
+    aio_ready_add_(loop, node);
+}
+
+AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callback, aio_time when)
+{
+    if (callback->node.place != AIO_AT_NOTHING_)
+        return AIO_EBUSY;
+    callback->loop = loop;
+    callback->node.flags = AIO_N_CALLBACK_;
+    return aio_timer_arm_(loop, &callback->node, when, aio_callback_timer_);
+}
+
+AIO_API_ int aio_loop_call_later(struct aio_loop *loop, struct aio_callback *callback, aio_time delay)
+{
+    return aio_loop_call_at(loop, callback, aio_deadline_(loop, delay));
+}
+
+/* The ready queue has no links back: this walks to the predecessor. */
+static void aio_ready_remove_(struct aio_loop *loop, struct aio_node *node)
+{
+    struct aio_node *before = NULL, *at = loop->head;
+    while (at != node) {
+        before = at;
+        at = at->link.next;
+    }
+    if (before)
+        before->link.next = node->link.next;
+    else
+        loop->head = node->link.next;
+    if (loop->tail == node)
+        loop->tail = before;
+    if (loop->turn_last == node)
+        loop->turn_last = before;
+}
+
+AIO_API_ bool aio_callback_cancel(struct aio_callback *callback)
+{
+    struct aio_node *node = &callback->node;
+    switch (node->place) {
+    case AIO_AT_READY_:
+        aio_ready_remove_(callback->loop, node);
+        break;
+    case AIO_AT_LIST_:
+        aio_list_remove_(node);
+        break;
+    case AIO_AT_TIMER_:
+        aio_timer_disarm_(callback->loop, node);
+        break;
+    default:
+        return false;
+    }
+    node->place = AIO_AT_NOTHING_;
+    return true;
+}
+
+AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback)
+{
+    callback->loop = loop;
+    callback->node.link.next = loop->at_close ? &loop->at_close->node : NULL;
+    loop->at_close = callback;
+}
+
+/* A stack that anybody may push to; the loop takes all of it and turns it round. */
+AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback)
+{
+    struct aio_node *first = aio_load_(&loop->inbox);
+    do
+        callback->node.link.next = first;
+    while (!aio_push_(&loop->inbox, &first, &callback->node));
+    if (!first && loop->poller->wake)
+        loop->poller->wake(loop);
+}
+
+static void aio_inbox_take_(struct aio_loop *loop)
+{
+    struct aio_node *node, *next, *oldest = NULL;
+    if (aio_likely_(!aio_load_(&loop->inbox)))
+        return;
+    for (node = aio_take_all_(&loop->inbox); node; node = next) {
+        next = node->link.next;
+        node->link.next = oldest;
+        oldest = node;
+    }
+    for (node = oldest; node; node = next) {
+        next = node->link.next;
+        node->flags = AIO_N_CALLBACK_;
+        aio_node_callback_(node)->loop = loop;
+        aio_ready_add_(loop, node);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- loop */
+
+#if AIO_DEBUG
+/* Overwrites the C stack below us, so that a local that was lost at an await is seen to be. */
+static AIO_NOINLINE_ void aio_scribble_(void)
+{
+    volatile unsigned char dead[1024];
+    size_t i;
+    for (i = 0; i < sizeof dead; i++)
+        dead[i] = 0xa5;
+}
+
+static void aio_slow_step_(struct aio_loop *loop, struct aio_coro *at, const char *name, aio_time took)
+{
+    struct aio_report report;
+    struct aio_print_ text;
+    if (took < AIO_SLOW_STEP)
+        return;
+    aio_print_open_(&text, NULL);
+    aio_put_(&text.sink, "held the loop for ");
+    aio_put_seconds_(&text.sink, took);
+    aio_put_(&text.sink, " in one step");
+    text.text[text.n] = 0;
+    aio_memset_(&report, 0, sizeof report);
+    report.message = text.text;
+    report.name = name;
+    report.file = at ? at->type->file : NULL;
+    report.line = at ? aio_line_(at) : 0;
+    aio_loop_report(loop, &report);
+}
+#endif
+
+/* One step of a task: from frame to frame up the chain of callers, until one suspends or the task ends.
+   The C stack does not grow with the depth. */
+static void aio_resume_(struct aio_loop *loop, struct aio_task *task)
+{
+    struct aio_coro *ret = task->node.u.ret, *frame = task->leaf;
+    task->node.place = AIO_AT_RUN_;
+    loop->current = task;
+    loop->budget = AIO_BUDGET;
+    for (;;) {
+        ret = frame->type->body(frame, ret);
+        if (!ret) {
+            if (aio_likely_(task->node.place != AIO_AT_RUN_))
+                break;
+            frame = task->leaf;                     /* too deep to be called: aio_await_deep_ */
+            continue;
+        }
+        if (ret->flags & AIO_F_ROOT_) {
+            aio_task_finish_(loop, task, ret);
+            break;
+        }
+        task->leaf = frame = ret->up.caller;
+    }
+    loop->current = NULL;
+}
+
+static void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
+{
+    if (node->flags & AIO_N_CALLBACK_) {
+        struct aio_callback *callback = aio_node_callback_(node);
+        node->place = AIO_AT_NOTHING_;
+        callback->fn(callback);
+    } else
+        aio_resume_(loop, aio_node_task_(node));
+}
+
+#if AIO_DEBUG
+static void aio_node_run_watched_(struct aio_loop *loop, struct aio_node *node)
+{
+    struct aio_coro *root = node->flags & AIO_N_CALLBACK_ ? NULL : aio_root_of_(aio_node_task_(node));
+    const char *name = root ? aio_task_name_(root) : "callback";
+    aio_time began = loop->poller->now(loop), took;
+    bool ended;
+    if (root)
+        aio_retain_(root);
+    aio_scribble_();
+    aio_node_run_(loop, node);
+    took = loop->poller->now(loop) - began;
+    ended = !root || root->pc == AIO_PC_DONE_;
+    aio_slow_step_(loop, ended ? root : aio_node_task_(node)->leaf, name, took);
+    if (root)
+        aio_release_(root);
+}
+#else
+#define aio_node_run_watched_ aio_node_run_
+#endif
+
+/* Looks at the inbox, the descriptors and the timers; waits for them if nothing is ready. */
+static int aio_look_(struct aio_loop *loop, aio_time timeout)
+{
+    int error = 0;
+    loop->since_look = 0;
+    aio_inbox_take_(loop);
+    if (loop->head)
+        timeout = 0;
+    else if (timeout != 0 && loop->timer_count) {
+        aio_time now = loop->poller->now(loop), deadline = loop->timers[0].deadline;
+        aio_time left = deadline > now ? deadline - now : 0;
+        if (deadline != AIO_FOREVER && (timeout < 0 || left < timeout))
+            timeout = left;
+    }
+    if (timeout != 0 || loop->fd_waiters)
+        error = loop->poller->wait(loop, timeout);
+    aio_inbox_take_(loop);
+    aio_timers_fire_(loop);
+    return error;
+}
+
+enum { AIO_LOOK_EVERY_ = 64 };
+
+/* A turn runs what is queued when it begins; what that queues waits for the next turn. Long turns look
+   at timers and descriptors in between. */
+static int aio_turn_(struct aio_loop *loop, aio_time timeout)
+{
+    int ran = 0, error = 0;
+    if (!loop->head || loop->since_look >= AIO_LOOK_EVERY_)
+        error = aio_look_(loop, timeout);
+    loop->turn_last = loop->head ? loop->tail : NULL;
+    while (loop->head && loop->turn_last && error >= 0) {
+        struct aio_node *node = loop->head;
+        bool last = node == loop->turn_last;
+        loop->head = node->link.next;
+        aio_node_run_watched_(loop, node);
+        ran++;
+        if (last)
+            break;
+        if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_))
+            error = aio_look_(loop, 0);
+    }
+    loop->since_look++;
+    return error < 0 ? error : ran;
+}
+
+static int aio_loop_enter_(struct aio_loop *loop)
+{
+    if (!loop->open)
+        return AIO_EINVAL;
+    if (aio_thread_.loop)
+        return AIO_EBUSY;
+    AIO_ASSERT(loop->thread == &aio_thread_, "a loop is run by the thread that made it", NULL, NULL, 0);
+    aio_thread_.loop = loop;
+    loop->running = 1;
+    loop->depth = AIO_MAX_DIRECT;
+    return 0;
+}
+
+static void aio_loop_leave_(struct aio_loop *loop)
+{
+    loop->running = 0;
+    aio_thread_.loop = NULL;
+}
+
+AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout)
+{
+    int error = aio_loop_enter_(loop);
+    if (error)
+        return error;
+    if (!loop->head || loop->since_look)            /* in somebody else's loop, every turn looks */
+        error = aio_look_(loop, timeout);
+    if (error >= 0)
+        error = aio_turn_(loop, 0);
+    aio_loop_leave_(loop);
+    return error;
+}
+
+/* Turns until the task is done, or, without one, until the loop is stopped. */
+static int aio_loop_run_(struct aio_loop *loop, struct aio_coro *until)
+{
+    int error = aio_loop_enter_(loop);
+    if (error)
+        return error;
+    do {
+        if (until ? until->pc == AIO_PC_DONE_ : false)
+            break;
+        error = aio_turn_(loop, loop->stopping ? 0 : -1);
+    } while (error >= 0 && (until || !loop->stopping));
+    if (!until)
+        loop->stopping = 0;
+    aio_loop_leave_(loop);
+    return error < 0 ? error : 0;
+}
+
+AIO_API_ int aio_loop_run_forever(struct aio_loop *loop) { return aio_loop_run_(loop, NULL); }
+AIO_API_ void aio_loop_stop(struct aio_loop *loop) { loop->stopping = 1; }
+
+/* Runs c to its end as a task of loop; *root is then a handle, or NULL if it never began. */
+static int aio_loop_complete_(struct aio_loop *loop, struct aio_coro *c, struct aio_coro **root)
+{
+    int error = !c ? AIO_ENOMEM : !loop->open ? AIO_EINVAL : aio_thread_.loop ? AIO_EBUSY : 0;
+    *root = NULL;
+    if (error) {
+        aio_discard_(c);
+        return error;
+    }
+    *root = aio_task_new_(loop, c, 2);
+    if (!*root)
+        return AIO_ENOMEM;
+    error = aio_loop_run_(loop, *root);
+    return error ? error : aio_task_error_(*root);
+}
+
+AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c)
+{
+    struct aio_coro *root;
+    int error = aio_loop_complete_(loop, c, &root);
+    aio_release_(root);
+    return error;
+}
+
+AIO_API_ int aio_loop_fileno(const struct aio_loop *loop)
+{
+    return loop->poller_fd >= 0 ? loop->poller_fd : AIO_ENOTSUP;
+}
+
+AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop)
+{
+    if (loop->head || aio_load_(&loop->inbox))
+        return loop->poller->now(loop);
+    return loop->timer_count ? loop->timers[0].deadline : AIO_FOREVER;
+}
+
+AIO_API_ aio_time aio_loop_time(struct aio_loop *loop) { return loop->poller->now(loop); }
+AIO_API_ struct aio_loop *aio_loop_current(void) { return aio_thread_.loop; }
+AIO_API_ aio_time aio_now(void) { return aio_thread_.loop->poller->now(aio_thread_.loop); }
+
+AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *options,
+                            const struct aio_poller *poller)
+{
+    int error;
+    aio_memset_(loop, 0, sizeof *loop);
+    loop->poller = options && options->poller ? options->poller : poller;
+    loop->on_error = options ? options->on_error : NULL;
+    loop->user = options ? options->user : NULL;
+    loop->poller_fd = -1;
+    loop->thread = &aio_thread_;
+    error = loop->poller->open(loop);
+    if (error)
+        return error;
+    loop->open = 1;
+    aio_thread_.loops++;
+    aio_thread_.poller = loop->poller;
+    return 0;
+}
+
+/* Cancels every unfinished task that is older than the last one was, oldest first. Without memory for
+   a list of them: in the order they lie in. */
+static void aio_cancel_all_(struct aio_loop *loop)
+{
+    size_t count = aio_tasks_collect_(loop, NULL, 0), i;
+    struct aio_task **tasks = (struct aio_task **)aio_block_new_(count * sizeof *tasks);
+    struct aio_slab_ *slab;
+    uint32_t k;
+    if (tasks) {
+        aio_tasks_collect_(loop, tasks, count);
+        aio_tasks_sort_(tasks, count);
+        for (i = 0; i < count; i++)
+            aio_request_cancel_(tasks[i]);
+        aio_block_free_(tasks, count * sizeof *tasks);
+        return;
+    }
+    for (slab = loop->slabs; slab; slab = slab->next)
+        for (k = 0; k < slab->carved; k++)
+            if (aio_task_unfinished_(aio_slab_task_(slab, k)))
+                aio_request_cancel_(aio_slab_task_(slab, k));
+}
+
+/* Until no task is left. Tasks that are born while others clean up are cancelled too. */
+static int aio_loop_drain_(struct aio_loop *loop)
+{
+    int error = 0;
+    uint32_t seen = 0;
+    while (loop->task_count && error >= 0) {
+        if (seen != loop->seq) {
+            seen = loop->seq;
+            aio_cancel_all_(loop);
+        }
+        error = aio_turn_(loop, -1);
+    }
+    return error < 0 ? error : 0;
+}
+
+#if AIO_DEBUG
+static void aio_report_leftovers_(struct aio_loop *loop)
+{
+    struct aio_object_ *object;
+    struct aio_report report;
+    struct aio_slab_ *slab;
+    uint32_t i;
+    for (object = aio_thread_.objects; object; object = object->next) {
+        struct aio_coro *c = (struct aio_coro *)(void *)(object + 1);
+        if (!object->file || c->pc != AIO_PC_START_ || c->flags != AIO_F_CORO_)
+            continue;
+        aio_memset_(&report, 0, sizeof report);
+        report.message = "was never awaited";
+        report.name = c->type->name;
+        report.file = object->file;
+        report.line = object->line;
+        object->file = NULL;                        /* told once */
+        aio_loop_report(loop, &report);
+    }
+    for (slab = loop->slabs; slab; slab = slab->next)
+        for (i = 0; i < slab->carved; i++) {
+            struct aio_task *task = aio_slab_task_(slab, i);
+            if (task->node.place == AIO_AT_NOTHING_)
+                continue;
+            aio_memset_(&report, 0, sizeof report);
+            report.message = task->node.place == AIO_AT_DONE_ ? "was never released" : "was destroyed while pending";
+            report.task = (struct aio_any *)(void *)aio_root_of_(task);
+            report.name = aio_task_name_(&report.task->aio);
+            report.file = aio_type_file_(&report.task->aio);
+            report.line = aio_origin_line_(&report.task->aio);
+            aio_loop_report(loop, &report);
+        }
+}
+#endif
+
+/* Records that somebody still holds outlive the loop, with their slab. */
+static void aio_slabs_close_(struct aio_loop *loop)
+{
+    struct aio_slab_ *slab, *next, **list;
+    uint32_t i;
+    for (slab = loop->slabs; slab; slab = next) {
+        next = slab->next;
+        slab->loop = NULL;
+        for (i = 0; i < slab->carved; i++)
+            slab->live += aio_slab_task_(slab, i)->node.place != AIO_AT_NOTHING_;
+        list = slab->live ? &aio_thread_.orphans : &aio_thread_.free_slabs;
+        slab->next = *list;
+        *list = slab;
+    }
+    loop->slabs = NULL;
+    loop->free_tasks = NULL;
+}
+
+static void aio_loop_free_(struct aio_loop *loop)
+{
+    aio_slabs_close_(loop);
+#if !AIO_POOL_BYTES
+    if (loop->timers)
+        AIO_FREE(loop->timers);
+#endif
+    aio_block_free_(loop->fds, (size_t)loop->fd_capacity * sizeof *loop->fds);
+    loop->timers = NULL;
+    loop->fds = NULL;
+    loop->timer_count = loop->timer_capacity = 0;
+    loop->fd_capacity = 0;
+    loop->head = NULL;
+    loop->open = 0;
+    aio_thread_.loops--;
+    aio_pool_give_back_();
+}
+
+AIO_API_ int aio_loop_close(struct aio_loop *loop)
+{
+    struct aio_callback *callback;
+    int error;
+    if (!loop->open)
+        return 0;
+    error = aio_loop_enter_(loop);
+    if (error)
+        return error;
+    loop->closing = 1;
+    error = aio_loop_drain_(loop);
+    loop->closing = 2;                              /* no more tasks */
+    while ((callback = loop->at_close) != NULL) {
+        loop->at_close = callback->node.link.next ? aio_node_callback_(callback->node.link.next) : NULL;
+        callback->fn(callback);
+    }
+#if AIO_DEBUG
+    aio_report_leftovers_(loop);
+#endif
+    aio_loop_leave_(loop);
+    loop->poller->close(loop);
+    aio_loop_free_(loop);
+    return error;
+}
+
+AIO_API_ void aio_after_fork(void)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    if (!loop)
+        return;
+    loop->poller->close(loop);
+    loop->open = 0;
+    loop->poller_fd = -1;
+    aio_thread_.loops--;
+    aio_loop_leave_(loop);
+}
+
+/* aio_run and aio_main; report: print the error of the main task, while its trace is there. */
+static int aio_run_loop_(struct aio_loop *loop, struct aio_coro *c, struct aio_coro **root, bool report)
+{
+    int error = aio_loop_complete_(loop, c, root), closed;
+    if (error && report)
+        aio_report_(loop, "failed", error, *root, *root && loop->trace.last == *root ? &loop->trace : NULL);
+    closed = aio_loop_close(loop);
+    return error ? error : closed;
+}
+
+AIO_API_ int aio_run_(const struct aio_options *options, const struct aio_poller *poller,
+                      struct aio_coro *c, size_t offset, void *result, size_t size)
+{
+    struct aio_loop loop;
+    struct aio_coro *root = NULL;
+    int error = aio_thread_.loop ? AIO_EBUSY : aio_loop_init_(&loop, options, poller);
+    if (error)
+        aio_discard_(c);
+    else
+        error = aio_run_loop_(&loop, c, &root, false);
+    if (result && root)
+        aio_memcpy_(result, (const char *)root + offset, size);
+    else if (result)
+        aio_memset_(result, 0, size);
+    aio_release_(root);
+    return error;
+}
+
+AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c)
+{
+    struct aio_options options;
+    struct aio_loop loop;
+    struct aio_coro *root = NULL;
+    int error;
+    aio_memset_(&options, 0, sizeof options);
+    options.on_error = aio_report_print;
+    error = aio_thread_.loop ? AIO_EBUSY : aio_loop_init_(&loop, &options, poller);
+    if (error) {
+        aio_discard_(c);
+        loop.poller = poller;
+        loop.on_error = aio_report_print;
+        aio_report_(&loop, "the loop could not start", error, NULL, NULL);
+        return 1;
+    }
+    error = aio_run_loop_(&loop, c, &root, true);
+    aio_release_(root);
+    return error ? 1 : 0;
+}
+
+/* ------------------------------------------------------------------------------------- dump */
+
+static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
+{
+    struct aio_node *node = &task->node;
+    struct aio_coro *target;
+    switch (node->place) {
+    case AIO_AT_RUN_:
+        aio_put_(sink, "runs");
+        break;
+    case AIO_AT_READY_:
+        aio_put_(sink, "is ready");
+        break;
+    case AIO_AT_TIMER_:
+        aio_put_(sink, "sleeps, ");
+        aio_put_seconds_(sink, loop->timers[node->u.timer.index].deadline - loop->poller->now(loop));
+        aio_put_(sink, " left");
+        break;
+    case AIO_AT_READER_:
+    case AIO_AT_WRITER_:
+        aio_put_(sink, "waits until descriptor ");
+        aio_put_number_(sink, node->u.fd, 1);
+        aio_put_(sink, node->place == AIO_AT_READER_ ? " is readable" : " is writable");
+        break;
+    case AIO_AT_TARGET_:
+        target = node->u.target;
+        aio_put_(sink, target->flags & AIO_F_ROOT_ ? "waits for task '" : "waits for a ");
+        aio_put_(sink, target->flags & AIO_F_ROOT_ ? aio_task_name_(target) : "future");
+        aio_put_(sink, target->flags & AIO_F_ROOT_ ? "'" : "");
+        break;
+    case AIO_AT_SETTLE_:
+        aio_put_(sink, "waits for the members of its group");
+        break;
+    default:
+        aio_put_(sink, node->flags & AIO_N_HELD_ ? "waits for its turn in its group" : "waits in ");
+        aio_put_(sink, node->flags & AIO_N_HELD_ ? "" : aio_type_name_(task->leaf));
+        break;
+    }
+}
+
+static void aio_put_task_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
+{
+    struct aio_trace chain;
+    struct aio_coro *c = task->leaf;
+    aio_put_(sink, "task ");
+    aio_put_number_(sink, task->node.seq, 1);
+    aio_put_(sink, " '");
+    aio_put_(sink, aio_task_name_(aio_root_of_(task)));
+    aio_put_(sink, "' ");
+    aio_put_wait_(loop, sink, task);
+    aio_put_(sink, "\n");
+    chain.count = 0;
+    for (;; c = c->up.caller) {
+        aio_trace_add_(&chain, c->type, aio_line_(c));
+        if (c->flags & AIO_F_ROOT_)
+            break;
+    }
+    aio_put_trace_(sink, &chain);
+}
+
+AIO_API_ void aio_dump(struct aio_loop *loop, struct aio_sink *sink)
+{
+    size_t count = aio_tasks_collect_(loop, NULL, 0), i;
+    struct aio_task **tasks = count ? (struct aio_task **)aio_block_new_(count * sizeof *tasks) : NULL;
+    aio_put_number_(sink, (int64_t)count, 1);
+    aio_put_(sink, count == 1 ? " task\n" : " tasks\n");
+    if (!tasks)
+        return;
+    aio_tasks_collect_(loop, tasks, count);
+    aio_tasks_sort_(tasks, count);
+    for (i = 0; i < count; i++)
+        aio_put_task_(loop, sink, tasks[i]);
+    aio_block_free_(tasks, count * sizeof *tasks);
+}
+
+/* --------------------------------------------------------- the poller of two hooks: bare metal */
+
+#ifdef AIO_NOW
+static int aio_hooks_open_(struct aio_loop *loop)
+{
+    (void)loop;
+    return 0;
+}
+static void aio_hooks_close_(struct aio_loop *loop) { (void)loop; }
+static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
+{
+    (void)loop;
+    AIO_IDLE(timeout);
+    return 0;
+}
+static aio_time aio_hooks_now_(struct aio_loop *loop)
+{
+    (void)loop;
+    return AIO_NOW();
+}
+AIO_API_ const struct aio_poller *aio_hooks(void)
+{
+    static const struct aio_poller poller = {
+        "hooks", aio_hooks_open_, aio_hooks_close_, NULL, NULL, aio_hooks_wait_, NULL, aio_hooks_now_, NULL
+    };
+    return &poller;
+}
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* AIO_IMPLEMENTATION */
+
+/* MIT License
+
+   Copyright (c) 2026 The aio authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+   associated documentation files (the "Software"), to deal in the Software without restriction,
+   including without limitation the rights to use, copy, modify, merge, publish, distribute,
+   sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+   furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all copies or
+   substantial portions of the Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT
+   NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+   NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+   DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT
+   OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE. */
