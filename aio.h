@@ -399,8 +399,8 @@ enum { AIO_READABLE = 1, AIO_WRITABLE = 2, AIO_ALWAYS_READY = 1 };
 struct aio_fd {
     struct aio_task *waiter[2];         /* [0] the reader, [1] the writer */
     uint32_t generation;                /* one more after each close */
-    uint8_t ready;                      /* AIO_READABLE | AIO_WRITABLE: worth a try */
-    uint8_t hangup;                     /* stays readable: the end is near, or an error */
+    uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing */
+    uint8_t hangup;                     /* never drained again: the end is near, or an error */
     uint8_t watched;                    /* the poller's: what it has registered */
     uint8_t kind;                       /* aio_net.h's: socket, file, not known yet */
 };
@@ -439,7 +439,10 @@ struct aio_loop {
     struct aio_node *inbox;             /* lock-free stack, newest first */
     struct aio_callback *at_close;      /* linked by node.link.next, newest first */
     struct aio_thread_ *thread;
-    struct aio_loop *outer;             /* what was this thread's loop before */
+    struct aio_loop *older;             /* among the open loops of the thread */
+#if AIO_DEBUG
+    const char *stack;                  /* where the C stack of its run begins */
+#endif
     struct aio_trace trace;             /* of the error raised last */
 };
 
@@ -510,7 +513,7 @@ struct aio_thread_ {
     struct aio_chunk_ *chunks;
     struct aio_slab_ *free_slabs, *orphans;
     size_t carved, chunk_bytes, peak;
-    unsigned loops;                     /* open ones */
+    struct aio_loop *newest;            /* of the open ones */
     const struct aio_poller *poller;    /* of the loop that was made last: prints assertions */
 #if AIO_DEBUG
     struct aio_object_ *objects;        /* all that is alive, newest first */
@@ -1191,8 +1194,8 @@ AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback
 /* Calls callback->fn when the loop is closed, newest first. For libraries that hold something open. */
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback);
 
-/* In the child of a fork: forgets the loop that the parent was running on this thread and closes the
-   poller's descriptors, so that the child can run a loop of its own. What the old loop holds is lost
+/* In the child of a fork: forgets the loops that the parent had on this thread and closes their
+   pollers' descriptors, so that the child can run a loop of its own. What the old loop holds is lost
    to the child; its tasks, and their cleanup, go on in the parent only. Harmless elsewhere. */
 AIO_API_ void aio_after_fork(void);
 
@@ -1231,6 +1234,11 @@ AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd);
 AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want);
 /* Parks it for one turn. 0: parked. AIO_ECANCELED. */
 AIO_API_ int aio_park_yield(struct aio_coro *leaf);
+/* AIO_DEBUG: asserts that a buffer is not on the C stack of a coroutine's step, which is gone when the
+   await returns. Otherwise nothing. */
+AIO_API_ void aio_check_buffer(const void *buffer, const char *function);
+/* fd is about to be closed: tells every open loop of this thread, as aio_loop_fd_forget. */
+AIO_API_ void aio_forget_fd(int fd);
 /* Takes one from the budget of this resumption. False: it is used up, yield first. */
 static inline bool aio_budget_take(void)
 {
@@ -1856,7 +1864,7 @@ static void aio_pool_give_back_(void)
     struct aio_thread_ *thread = &aio_thread_;
     struct aio_chunk_ *chunk, *next;
     size_t i;
-    if (thread->loops || thread->orphans || !aio_pool_all_free_(thread))
+    if (thread->newest || thread->orphans || !aio_pool_all_free_(thread))
         return;
 #if AIO_DEBUG
     for (i = 0; i < 64; i++) {
@@ -3411,7 +3419,7 @@ AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, b
     struct aio_fd *entry = aio_loop_fd(loop, fd);
     if (!entry)
         return;
-    entry->ready |= (uint8_t)ready;
+    entry->drained &= (uint8_t)~ready;
     entry->hangup |= hangup;
     if (ready & AIO_READABLE)
         aio_fd_wake_(loop, entry, 0, &aio_ok_);
@@ -3429,7 +3437,14 @@ AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd)
     if (loop->poller->forget)
         loop->poller->forget(loop, fd);
     entry->generation++;
-    entry->ready = entry->hangup = entry->watched = entry->kind = 0;
+    entry->drained = entry->hangup = entry->watched = entry->kind = 0;
+}
+
+AIO_API_ void aio_forget_fd(int fd)
+{
+    struct aio_loop *loop;
+    for (loop = aio_thread_.newest; loop; loop = loop->older)
+        aio_loop_fd_forget(loop, fd);
 }
 
 AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
@@ -3696,6 +3711,27 @@ static int aio_turn_(struct aio_loop *loop, aio_time timeout)
     return error < 0 ? error : ran;
 }
 
+#if AIO_DEBUG
+static AIO_NOINLINE_ const char *aio_stack_(void)
+{
+    volatile char here = 0;
+    return (const char *)(uintptr_t)&here;
+}
+#endif
+
+AIO_API_ void aio_check_buffer(const void *buffer, const char *function)
+{
+#if AIO_DEBUG
+    struct aio_loop *loop = aio_thread_.loop;
+    uintptr_t at = (uintptr_t)buffer, here = (uintptr_t)aio_stack_();
+    AIO_ASSERT(!loop || !loop->current || at < here || at >= (uintptr_t)loop->stack,
+               "the buffer is a local variable, which is gone when the await returns", function, NULL, 0);
+#else
+    (void)buffer;
+    (void)function;
+#endif
+}
+
 static int aio_loop_enter_(struct aio_loop *loop)
 {
     if (!loop->open)
@@ -3704,6 +3740,9 @@ static int aio_loop_enter_(struct aio_loop *loop)
         return AIO_EBUSY;
     AIO_ASSERT(loop->thread == &aio_thread_, "a loop is run by the thread that made it", NULL, NULL, 0);
     aio_thread_.loop = loop;
+#if AIO_DEBUG
+    loop->stack = aio_stack_();
+#endif
     loop->running = 1;
     loop->depth = AIO_MAX_DIRECT;
     return 0;
@@ -3802,7 +3841,8 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     if (error)
         return error;
     loop->open = 1;
-    aio_thread_.loops++;
+    loop->older = aio_thread_.newest;
+    aio_thread_.newest = loop;
     aio_thread_.poller = loop->poller;
     return 0;
 }
@@ -3899,6 +3939,7 @@ static void aio_slabs_close_(struct aio_loop *loop)
 
 static void aio_loop_free_(struct aio_loop *loop)
 {
+    struct aio_loop **at;
     aio_slabs_close_(loop);
 #if !AIO_POOL_BYTES
     if (loop->timers)
@@ -3911,7 +3952,9 @@ static void aio_loop_free_(struct aio_loop *loop)
     loop->fd_capacity = 0;
     loop->head = NULL;
     loop->open = 0;
-    aio_thread_.loops--;
+    for (at = &aio_thread_.newest; *at != loop; at = &(*at)->older)
+        continue;
+    *at = loop->older;
     aio_pool_give_back_();
 }
 
@@ -3942,14 +3985,13 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
 
 AIO_API_ void aio_after_fork(void)
 {
-    struct aio_loop *loop = aio_thread_.loop;
-    if (!loop)
-        return;
-    loop->poller->close(loop);
-    loop->open = 0;
-    loop->poller_fd = -1;
-    aio_thread_.loops--;
-    aio_loop_leave_(loop);
+    struct aio_loop *loop;
+    for (loop = aio_thread_.newest; loop; loop = loop->older) {
+        loop->poller->close(loop);
+        loop->open = loop->running = 0;
+        loop->poller_fd = -1;
+    }
+    aio_thread_.newest = aio_thread_.loop = NULL;
 }
 
 /* aio_run and aio_main; report: print the error of the main task, while its trace is there. */
