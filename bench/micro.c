@@ -1,0 +1,245 @@
+/* micro.c - what does each operation of aio cost? One workload per call of the program:
+
+       micro yield TASKS YIELDS          every task awaits aio_sleep(0) YIELDS times: ns per yield
+       micro spawn_join N                aio_create_task, await, aio_release: ns per task
+       micro spawn_batch TASKS ROUNDS    so many tasks into a group, then join: ns per task
+       micro deep DEPTH YIELDS           a leaf DEPTH coroutines deep yields: ns per yield
+       micro call N                      await a coroutine that does not suspend: ns per call
+       micro sleepers N MS               N tasks sleep, between MS and 2 * MS: resident bytes per task
+                                         while all sleep, and CPU seconds from spawn to end
+       micro timeout_cancel PENDING N    aio_wait_for something that is done at once, while PENDING
+                                         tasks sleep longer than the timeout: ns per wait
+
+   prints one line, `yield aio 2.31 ns` (sleepers: two, `sleepers aio 104.0 bytes` and
+   `sleepers aio 0.1 s`), after a warm-up of a tenth of the size. floor.c does the same by hand; run
+   the two by turns to compare. make build/bench/micro; by hand:
+
+       cc -O2 -iquote . bench/micro.c -o micro && ./micro yield 100 100000 */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#define AIO_IMPLEMENTATION
+#include "aio_select.h"
+#include "bench.h"
+
+/* ----------------------------------------------------------------------------------- yield */
+
+struct crowd { AIO_FRAME(void); long tasks, yields, unfinished; AIO_FUTURE(void) done; };
+
+struct yielder { AIO_FRAME(void); long yields; struct crowd *crowd; };
+static AIO_CORO(yielder)
+{
+    AIO_BEGIN;
+    while (self->yields-- > 0)
+        AIO_AWAIT(aio_sleep(0));
+    if (--self->crowd->unfinished == 0)
+        aio_future_set_result(&self->crowd->done);
+    AIO_END;
+}
+
+static AIO_CORO(crowd)
+{
+    AIO_BEGIN;
+    for (; self->unfinished < self->tasks; self->unfinished++)
+        if (aio_spawn(aio_new(yielder, .yields = self->yields, .crowd = self)) < 0)
+            AIO_RAISE(AIO_ENOMEM);
+    stopwatch_start();
+    AIO_AWAIT(&self->done);
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *crowd(long tasks, long yields)
+{
+    return aio_any(aio_new(crowd, .tasks = tasks, .yields = yields));
+}
+
+/* ----------------------------------------------------------------------------------- spawn */
+
+struct nothing { AIO_FRAME(void); };
+static AIO_CORO(nothing)
+{
+    AIO_BEGIN;
+    AIO_END;
+}
+
+struct joins { AIO_FRAME(void); long n; struct nothing *task; };
+static AIO_CORO(joins)
+{
+    AIO_BEGIN;
+    stopwatch_start();
+    while (self->n-- > 0) {
+        self->task = aio_create_task(aio_new(nothing));
+        AIO_AWAIT(self->task);
+        aio_release(self->task);
+    }
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *joins(long unused, long n)
+{
+    (void)unused;
+    return aio_any(aio_new(joins, .n = n));
+}
+
+struct batches { AIO_FRAME(void); long tasks, rounds, i; struct aio_group group; };
+static AIO_CORO(batches)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    stopwatch_start();
+    while (self->rounds-- > 0) {
+        for (self->i = 0; self->i < self->tasks; self->i++)
+            if (aio_group_spawn(&self->group, aio_new(nothing)) < 0)
+                AIO_RAISE(AIO_ENOMEM);
+        AIO_AWAIT(aio_group_join(&self->group));
+    }
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *batches(long tasks, long rounds)
+{
+    return aio_any(aio_new(batches, .tasks = tasks, .rounds = rounds));
+}
+
+/* -------------------------------------------------------------------------- deep and call */
+
+struct deep { AIO_FRAME(void); long depth, yields; };
+static AIO_CORO(deep)
+{
+    AIO_BEGIN;
+    if (self->depth > 1) {
+        AIO_AWAIT(aio_new(deep, .depth = self->depth - 1, .yields = self->yields));
+        AIO_RETURN();
+    }
+    stopwatch_start();
+    while (self->yields-- > 0)
+        AIO_AWAIT(aio_sleep(0));
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *deep(long depth, long yields)
+{
+    return aio_any(aio_new(deep, .depth = depth, .yields = yields));
+}
+
+struct add { AIO_FRAME(long); long a, b; };
+static AIO_CORO(add)
+{
+    AIO_BEGIN;
+    AIO_RETURN(self->a + self->b);
+    AIO_END;
+}
+
+struct calls { AIO_FRAME(void); long n, i, sum; unsigned long long total; };
+static AIO_CORO(calls)
+{
+    AIO_BEGIN;
+    stopwatch_start();
+    for (self->i = 0; self->i < self->n; self->i++) {
+        AIO_AWAIT(self->sum, aio_new(add, .a = self->i, .b = 1));
+        self->total += (unsigned long long)self->sum;
+    }
+    stopwatch_stop();
+    if (self->total != (unsigned long long)self->n * (unsigned long long)(self->n + 1) / 2)
+        AIO_RAISE(AIO_EUSER);
+    AIO_END;
+}
+
+static struct aio_any *calls(long unused, long n)
+{
+    (void)unused;
+    return aio_any(aio_new(calls, .n = n));
+}
+
+/* ---------------------------------------------------------------------------------- timers */
+
+struct sleeper { AIO_FRAME(void); aio_time delay; };
+static AIO_CORO(sleeper)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->delay));
+    AIO_END;
+}
+
+struct timeouts { AIO_FRAME(void); long pending, n; struct aio_group sleepers; };
+static AIO_CORO(timeouts)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->sleepers, self, 0, 0);
+    while (self->pending-- > 0) {
+        aio_time delay = AIO_SEC(2000) + AIO_SEC(1) * self->pending;
+        if (aio_group_spawn(&self->sleepers, aio_new(sleeper, .delay = delay)) < 0)
+            AIO_RAISE(AIO_ENOMEM);
+    }
+    AIO_AWAIT(aio_sleep(0));                        /* now all sleep */
+    stopwatch_start();
+    while (self->n-- > 0)
+        AIO_AWAIT(aio_wait_for(aio_new(nothing), AIO_SEC(1000)));
+    stopwatch_stop();
+    aio_group_cancel(&self->sleepers);
+    AIO_END;
+}
+
+static struct aio_any *timeouts(long pending, long n)
+{
+    return aio_any(aio_new(timeouts, .pending = pending, .n = n));
+}
+
+/* Not in a group, which would add its own bytes to each. The first to end is the first to wake. */
+struct sleepers { AIO_FRAME(void); const struct request *request; long i; double bytes; };
+static AIO_CORO(sleepers)
+{
+    AIO_BEGIN;
+    resident_bytes();                               /* its own memory does not count */
+    self->bytes = -resident_bytes();
+    stopwatch_start();
+    for (self->i = 0; self->i < self->request->amount; self->i++) {
+        aio_time shortest = AIO_MS(1) * self->request->repeat;
+        aio_time delay = shortest + shortest / self->request->amount * self->i;
+        if (aio_spawn(aio_new(sleeper, .delay = delay)) < 0)
+            AIO_RAISE(AIO_ENOMEM);
+    }
+    AIO_AWAIT(aio_sleep(0));                        /* now all sleep */
+    self->bytes += resident_bytes();
+    AIO_AWAIT(aio_sleep(AIO_MS(2) * self->request->repeat));
+    stopwatch_stop();
+    if (aio_all_tasks(aio_loop_current(), NULL, 0) != 1)
+        AIO_RAISE(AIO_EUSER);                       /* somebody overslept */
+    print_sleepers("aio", self->request, self->bytes);
+    AIO_END;
+}
+
+/* ------------------------------------------------------------------------------------ main */
+
+struct benchmark { const char *name; struct aio_any *(*make)(long amount, long repeat); };
+static const struct benchmark benchmarks[] = {
+    { "yield", crowd }, { "spawn_join", joins }, { "spawn_batch", batches }, { "deep", deep },
+    { "call", calls }, { "timeout_cancel", timeouts },
+};
+
+struct measure { AIO_FRAME(void); const struct request *request; const struct benchmark *benchmark; };
+static AIO_CORO(measure)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->benchmark->make(self->request->amount, self->request->repeat / 10 + 1));
+    AIO_AWAIT(self->benchmark->make(self->request->amount, self->request->repeat));
+    print_time("aio", self->request);
+    AIO_END;
+}
+
+int main(int argc, char **argv)
+{
+    struct request request;
+    const struct benchmark *benchmark = benchmarks;
+    if (!parse_request(argc, argv, &request))
+        return usage();
+    if (strcmp(request.workload, "sleepers") == 0)
+        return aio_main(aio_new(sleepers, .request = &request));
+    while (strcmp(benchmark->name, request.workload) != 0)
+        benchmark++;
+    return aio_main(aio_new(measure, .request = &request, .benchmark = benchmark));
+}
