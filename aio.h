@@ -743,7 +743,8 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
 #elif defined __cplusplus
 #define AIO_NEW2_(name, ...) __extension__ ({ AIO_QUIET_ \
     struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
-    if (aio_new_) *aio_new_ = name{ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
+    typedef struct name aio_frame_; \
+    if (aio_new_) *aio_new_ = aio_frame_{ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
     AIO_LOUD_ aio_new_; })
 #else
 #define AIO_NEW2_(name, ...) __extension__ ({ AIO_QUIET_ \
@@ -766,7 +767,8 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
     &(struct name){ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }, sizeof(struct name)))
 #elif defined __cplusplus
 #define AIO_PLACE2_(slot, name, ...) __extension__ ({ AIO_QUIET_ struct name *aio_new_ = (slot); \
-    *aio_new_ = name{ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }; \
+    typedef struct name aio_frame_; \
+    *aio_new_ = aio_frame_{ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }; \
     AIO_LOUD_ aio_new_; })
 #else
 #define AIO_PLACE2_(slot, name, ...) __extension__ ({ AIO_QUIET_ struct name *aio_new_ = (slot); \
@@ -3714,8 +3716,13 @@ static int aio_turn_(struct aio_loop *loop, aio_time timeout)
 #if AIO_DEBUG
 static AIO_NOINLINE_ const char *aio_stack_(void)
 {
+#if defined __GNUC__ || defined __clang__
+    return (const char *)__builtin_frame_address(0);
+#else
     volatile char here = 0;
-    return (const char *)(uintptr_t)&here;
+    uintptr_t at = (uintptr_t)&here;
+    return (const char *)at;
+#endif
 }
 #endif
 
@@ -3958,9 +3965,17 @@ static void aio_loop_free_(struct aio_loop *loop)
     aio_pool_give_back_();
 }
 
-AIO_API_ int aio_loop_close(struct aio_loop *loop)
+static void aio_at_close_(struct aio_loop *loop)
 {
     struct aio_callback *callback;
+    while ((callback = loop->at_close) != NULL) {
+        loop->at_close = callback->node.link.next ? aio_node_callback_(callback->node.link.next) : NULL;
+        callback->fn(callback);
+    }
+}
+
+AIO_API_ int aio_loop_close(struct aio_loop *loop)
+{
     int error;
     if (!loop->open)
         return 0;
@@ -3970,10 +3985,7 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
     loop->closing = 1;
     error = aio_loop_drain_(loop);
     loop->closing = 2;                              /* no more tasks */
-    while ((callback = loop->at_close) != NULL) {
-        loop->at_close = callback->node.link.next ? aio_node_callback_(callback->node.link.next) : NULL;
-        callback->fn(callback);
-    }
+    aio_at_close_(loop);
 #if AIO_DEBUG
     aio_report_leftovers_(loop);
 #endif
@@ -3987,6 +3999,7 @@ AIO_API_ void aio_after_fork(void)
 {
     struct aio_loop *loop;
     for (loop = aio_thread_.newest; loop; loop = loop->older) {
+        aio_at_close_(loop);
         loop->poller->close(loop);
         loop->open = loop->running = 0;
         loop->poller_fd = -1;

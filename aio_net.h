@@ -1,0 +1,831 @@
+/* aio_net.h - sockets and other descriptors as awaitables, for aio.h over a poller that knows descriptors.
+   SPDX-License-Identifier: MIT
+
+   TCP and Unix-domain sockets; reading and writing also on pipes, terminals and files. POSIX.
+
+       #define AIO_IMPLEMENTATION
+       #include "aio_epoll.h"                  // or aio_select.h
+       #include "aio_net.h"
+
+       struct greet { AIO_FRAME(void); int fd; };
+       static AIO_CORO(greet)
+       {
+           AIO_BEGIN;
+           AIO_AWAIT(self->fd, aio_connect("127.0.0.1", 7000));
+           AIO_AWAIT(aio_send_all(self->fd, "hello\n", 6));
+           AIO_FINALLY;
+           aio_close(self->fd);                // also when it was never opened: 0 is nothing
+           AIO_END;
+       }
+       int main(void) { return aio_main(aio_new(greet)); }
+
+   Rules
+     - Close with aio_close. It tells the loop, and whoever waits for the descriptor gets AIO_EBADF. Where
+       somebody else must close it, call aio_forget_fd first.
+     - One task at a time may wait to read from a descriptor, and one to write; a second one gets
+       AIO_EBUSY.
+     - Buffers belong to the caller and must live until the await returns: members of the frame.
+     - Everything made here is non-blocking, closed on exec, and never has a number below 3. Descriptors
+       from elsewhere are taken as they are: their flags, which other processes share, are not touched,
+       and nothing blocks on them all the same (but a file on a slow disk).
+     - A write to a peer that is gone gives AIO_EPIPE or AIO_ECONNRESET, never SIGPIPE.
+     - Hosts are IPv4 or IPv6 literals; names are not resolved, for that may block.
+
+   Errors beside those named below: AIO_ECANCELED, AIO_ENOMEM, AIO_EBUSY, AIO_EBADF (not open, or closed
+   during the wait), AIO_ERANGE (select: a descriptor beyond FD_SETSIZE), and the system's. A count that
+   had been reached when an error came is in the result. */
+#ifndef AIO_NET_H_INCLUDED
+#define AIO_NET_H_INCLUDED
+#include "aio.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Every function that returns an awaitable may be called from anywhere on the loop's thread; it suspends
+   when it is awaited, if it cannot be done at once. */
+
+/* A listening TCP socket: its descriptor, the caller's to close. host "" or NULL: all IPv4 addresses; port
+   0: one that is free (aio_local_port tells). Does not suspend. Errors: AIO_EINVAL (no address literal),
+   AIO_EADDRINUSE, AIO_EACCES, AIO_EMFILE... */
+struct aio_listen_options {
+    int backlog;                        /* connections that may wait to be accepted; 0: the most */
+    bool reuse_port;                    /* SO_REUSEPORT: several sockets share the port */
+    bool no_reuse_address;              /* without SO_REUSEADDR, which is on by default */
+    bool ipv6_only;                     /* IPV6_V6ONLY */
+};
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_listen(const char *host, uint16_t port);
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_listen_with(const char *host, uint16_t port,
+                                                       const struct aio_listen_options *options);
+/* The same on a path. The file stays when the socket is closed, and must not exist: unlink it. */
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_listen_unix(const char *path);
+
+/* The next connection: its descriptor, the caller's to close. When the process or the system is out of
+   descriptors, it tells the error handler, and tries again ten times a second: nobody is turned away. */
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_accept(int fd);
+
+/* A connection to an address: its descriptor, the caller's to close. Errors: AIO_EINVAL (no address
+   literal), AIO_ECONNREFUSED, AIO_ETIMEDOUT (the system's; aio_wait_for sets one of yours)... */
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_connect(const char *host, uint16_t port);
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_connect_unix(const char *path);
+
+/* Reads what is there, at least one byte and at most size: how many; 0 at the end of the stream (and for
+   size 0). A cancelled or timed out aio_recv has taken nothing. */
+AIO_API_ AIO_MUST_USE_ struct aio_size *aio_recv(int fd, void *buffer, size_t size);
+/* Reads exactly size bytes. AIO_EEOF: the stream ended before; the result says how many came. */
+AIO_API_ AIO_MUST_USE_ struct aio_size *aio_recv_exactly(int fd, void *buffer, size_t size);
+/* Writes what there is room for, at least one byte: how many. */
+AIO_API_ AIO_MUST_USE_ struct aio_size *aio_send(int fd, const void *buffer, size_t size);
+/* Writes everything: size. If it fails or is cancelled, the result says how much was written. */
+AIO_API_ AIO_MUST_USE_ struct aio_size *aio_send_all(int fd, const void *buffer, size_t size);
+/* Waits until a read, or a write, would not block. A connection needs no buffer while it is idle if it
+   waits so and then reads into one that it shares with others. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_readable(int fd);
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_writable(int fd);
+
+/* Closes fd: waiters get AIO_EBADF at once, and no event of it reaches a later one of the same number. 0 or
+   an error of the system's; the descriptor is closed in any case. fd <= 0: does nothing, 0. At any time,
+   from the loop's thread. */
+AIO_API_ int aio_close(int fd);
+/* Ends one direction of a connection, or both: AIO_WRITABLE: the peer reads the end of the stream;
+   AIO_READABLE: we do. 0 or an error. */
+AIO_API_ int aio_shutdown(int fd, unsigned directions);
+/* A pair of connected stream sockets. 0 or an error, and then both are 0. */
+AIO_API_ int aio_socketpair(int fds[2]);
+/* The address of this end, of the other end: "127.0.0.1:7000", "[::1]:7000", "unix:/path". Cut to fit size,
+   terminated if size > 0. 0 or an error. */
+AIO_API_ int aio_local_address(int fd, char *text, size_t size);
+AIO_API_ int aio_peer_address(int fd, char *text, size_t size);
+/* The TCP port of this end, or an error. */
+AIO_API_ int aio_local_port(int fd);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* AIO_NET_H_INCLUDED */
+
+#if defined AIO_IMPLEMENTATION && !defined AIO_NET_H_IMPLEMENTED
+#define AIO_NET_H_IMPLEMENTED
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#ifndef F_DUPFD_CLOEXEC
+#error "aio_net.h needs POSIX: compile with -std=gnu11 (or define _GNU_SOURCE first)"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef PIPE_BUF
+enum { AIO_PIPE_BUF_ = PIPE_BUF };      /* what a writable pipe takes without blocking */
+#else
+enum { AIO_PIPE_BUF_ = 512 };           /* POSIX's least */
+#endif
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0                  /* SO_NOSIGPIPE does it there */
+#endif
+#if defined __linux__ && defined SOCK_NONBLOCK && !defined __USE_GNU && !defined __cplusplus
+extern int accept4(int, struct sockaddr *, socklen_t *, int);  /* without _GNU_SOURCE it is hidden */
+#endif
+
+/* Our code for an errno. The values differ between systems, ours do not. */
+static int aio_errno_(int number)
+{
+    switch (number) {
+    case EADDRINUSE: return AIO_EADDRINUSE;
+    case EADDRNOTAVAIL: return AIO_EADDRNOTAVAIL;
+    case ECANCELED: return AIO_ECANCELED;
+    case ECONNABORTED: return AIO_ECONNABORTED;
+    case ECONNREFUSED: return AIO_ECONNREFUSED;
+    case ECONNRESET: return AIO_ECONNRESET;
+    case EDEADLK: return AIO_EDEADLK;
+    case EAGAIN: return AIO_EAGAIN;
+    case ENOTCONN: return AIO_ENOTCONN;
+    case ENOTSOCK: return AIO_ENOTSOCK;
+    case EOPNOTSUPP: return AIO_ENOTSUP;
+    case ESHUTDOWN: return AIO_ESHUTDOWN;
+    case ETIMEDOUT: return AIO_ETIMEDOUT;
+    default: return -number;
+    }
+}
+
+/* -------------------------------------------------------------------------- descriptors */
+
+/* What a descriptor is: how to read and write it without blocking. In aio_fd.kind. */
+enum {
+    AIO_FD_NEW_,                        /* not looked at yet */
+    AIO_FD_STREAM_,                     /* a socket: a short read has drained it */
+    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart */
+    AIO_FD_FILE_,                       /* a regular file, a directory: never waits */
+    AIO_FD_NONBLOCKING_,                /* something else, with O_NONBLOCK */
+    AIO_FD_BLOCKING_                    /* something else without: ask poll(2) before each try */
+};
+
+static int aio_fd_kind_of_(int fd)
+{
+    int type = 0, flags;
+    socklen_t size = sizeof type;
+    struct stat status;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
+        return type == SOCK_STREAM ? AIO_FD_STREAM_ : AIO_FD_MESSAGE_;
+    if (errno != ENOTSOCK)
+        return aio_errno_(errno);
+    if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
+        return AIO_FD_FILE_;
+    flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? aio_errno_(errno) : flags & O_NONBLOCK ? AIO_FD_NONBLOCKING_ : AIO_FD_BLOCKING_;
+}
+
+/* The loop's entry for a descriptor, looked at if it is new. NULL: *error says why. */
+static struct aio_fd *aio_fd_find_(struct aio_loop *loop, int fd, int *error)
+{
+    struct aio_fd *entry = aio_loop_fd(loop, fd);
+    int kind;
+    if (entry && entry->kind != AIO_FD_NEW_)
+        return entry;
+    kind = fd < 0 ? AIO_EBADF : aio_fd_kind_of_(fd);
+    entry = kind < 0 ? NULL : aio_loop_fd_add(loop, fd);
+    *error = kind < 0 ? kind : AIO_ENOMEM;
+    if (entry)
+        entry->kind = (uint8_t)kind;
+    return entry;
+}
+
+/* A new descriptor of ours: not 0 to 2, non-blocking, closed on exec, fresh to the loop. Or the error. */
+static int aio_fd_adopt_(int fd, bool prepared, int kind)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    if (fd < 0)
+        return aio_errno_(errno);
+    if (fd <= 2) {
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, 3), error = errno;
+        close(fd);
+        if (high < 0)
+            return aio_errno_(error);
+        fd = high;
+    }
+    if (!prepared && (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
+                      fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)) {
+        int error = aio_errno_(errno);
+        close(fd);
+        return error;
+    }
+#ifdef SO_NOSIGPIPE
+    {
+        int on = 1;
+        setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+    }
+#endif
+    aio_forget_fd(fd);                  /* whoever closed the last one of this number may not have told */
+    entry = loop ? aio_loop_fd_add(loop, fd) : NULL;
+    if (entry)
+        entry->kind = (uint8_t)kind;    /* otherwise it is looked at later */
+    return fd;
+}
+
+static int aio_socket_(int family)
+{
+#ifdef SOCK_NONBLOCK
+    return aio_fd_adopt_(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), true, AIO_FD_STREAM_);
+#else
+    return aio_fd_adopt_(socket(family, SOCK_STREAM, 0), false, AIO_FD_STREAM_);
+#endif
+}
+
+AIO_API_ int aio_close(int fd)
+{
+    if (fd <= 0)
+        return 0;
+    aio_forget_fd(fd);
+    return close(fd) < 0 && errno != EINTR ? aio_errno_(errno) : 0;     /* EINTR: closed all the same */
+}
+
+AIO_API_ int aio_shutdown(int fd, unsigned directions)
+{
+    int how = directions == AIO_READABLE ? SHUT_RD : directions == AIO_WRITABLE ? SHUT_WR : SHUT_RDWR;
+    return shutdown(fd, how) < 0 ? aio_errno_(errno) : 0;
+}
+
+AIO_API_ int aio_socketpair(int fds[2])
+{
+    int type = SOCK_STREAM, i;
+    bool prepared = false;
+#ifdef SOCK_NONBLOCK
+    type |= SOCK_NONBLOCK | SOCK_CLOEXEC;
+    prepared = true;
+#endif
+    if (socketpair(AF_UNIX, type, 0, fds) < 0) {
+        fds[0] = fds[1] = 0;
+        return aio_errno_(errno);
+    }
+    for (i = 0; i < 2; i++) {
+        int fd = aio_fd_adopt_(fds[i], prepared, AIO_FD_STREAM_);
+        if (fd < 0) {
+            aio_close(fds[1 - i]);
+            fds[0] = fds[1] = 0;
+            return fd;
+        }
+        fds[i] = fd;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------ addresses */
+
+struct aio_address_ {
+    union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; struct sockaddr_un un;
+            struct sockaddr_storage storage; } u;
+    socklen_t size;
+};
+
+static int aio_address_ip_(struct aio_address_ *address, const char *host, uint16_t port)
+{
+    memset(address, 0, sizeof *address);
+    if (!host || !host[0])
+        host = "0.0.0.0";
+    if (inet_pton(AF_INET, host, &address->u.in.sin_addr) == 1) {
+        address->u.in.sin_family = AF_INET;
+        address->u.in.sin_port = htons(port);
+        address->size = sizeof address->u.in;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host, &address->u.in6.sin6_addr) == 1) {
+        address->u.in6.sin6_family = AF_INET6;
+        address->u.in6.sin6_port = htons(port);
+        address->size = sizeof address->u.in6;
+        return 0;
+    }
+    return AIO_EINVAL;
+}
+
+static int aio_address_unix_(struct aio_address_ *address, const char *path)
+{
+    size_t length = path ? strlen(path) : 0;
+    memset(address, 0, sizeof *address);
+    if (!length || length >= sizeof address->u.un.sun_path)
+        return AIO_EINVAL;
+    address->u.un.sun_family = AF_UNIX;
+    memcpy(address->u.un.sun_path, path, length + 1);
+    address->size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+    return 0;
+}
+
+static int aio_address_text_(const struct aio_address_ *address, char *text, size_t size)
+{
+    char host[INET6_ADDRSTRLEN];
+    switch (address->u.any.sa_family) {
+    case AF_INET:
+        inet_ntop(AF_INET, &address->u.in.sin_addr, host, sizeof host);
+        snprintf(text, size, "%s:%u", host, (unsigned)ntohs(address->u.in.sin_port));
+        return 0;
+    case AF_INET6:
+        inet_ntop(AF_INET6, &address->u.in6.sin6_addr, host, sizeof host);
+        snprintf(text, size, "[%s]:%u", host, (unsigned)ntohs(address->u.in6.sin6_port));
+        return 0;
+    case AF_UNIX:
+        snprintf(text, size, "unix:%.*s",
+                 (int)(address->size - (socklen_t)offsetof(struct sockaddr_un, sun_path)),
+                 address->u.un.sun_path);
+        return 0;
+    default:
+        return AIO_ENOTSUP;
+    }
+}
+
+AIO_API_ int aio_local_address(int fd, char *text, size_t size)
+{
+    struct aio_address_ address;
+    address.size = sizeof address.u;
+    if (getsockname(fd, &address.u.any, &address.size) < 0)
+        return aio_errno_(errno);
+    return aio_address_text_(&address, text, size);
+}
+
+AIO_API_ int aio_peer_address(int fd, char *text, size_t size)
+{
+    struct aio_address_ address;
+    address.size = sizeof address.u;
+    if (getpeername(fd, &address.u.any, &address.size) < 0)
+        return aio_errno_(errno);
+    return aio_address_text_(&address, text, size);
+}
+
+AIO_API_ int aio_local_port(int fd)
+{
+    struct aio_address_ address;
+    address.size = sizeof address.u;
+    if (getsockname(fd, &address.u.any, &address.size) < 0)
+        return aio_errno_(errno);
+    switch (address.u.any.sa_family) {
+    case AF_INET: return ntohs(address.u.in.sin_port);
+    case AF_INET6: return ntohs(address.u.in6.sin6_port);
+    default: return AIO_ENOTSUP;
+    }
+}
+
+/* ------------------------------------------------------------------------- read and write */
+
+enum { AIO_IO_RECV_, AIO_IO_RECV_EXACTLY_, AIO_IO_SEND_, AIO_IO_SEND_ALL_, AIO_IO_READABLE_, AIO_IO_WRITABLE_ };
+
+struct aio_io_ {
+    AIO_FRAME(ptrdiff_t);
+    int fd;
+    uint8_t what;                       /* AIO_IO_... */
+    uint32_t generation;                /* of the descriptor when we began */
+    char *buffer;
+    size_t size;
+};
+
+/* Asks the system whether a try would block. */
+static bool aio_io_would_block_(int fd, unsigned want)
+{
+    struct pollfd query;
+    query.fd = fd;
+    query.events = want == AIO_READABLE ? POLLIN : POLLOUT;
+    query.revents = 0;
+    return poll(&query, 1, 0) == 0;
+}
+
+/* write(2), which raises SIGPIPE where send(2) can be told not to: the signal is held back meanwhile, and
+   taken away if this write has raised it. */
+static ssize_t aio_io_write_(int fd, const void *buffer, size_t size)
+{
+    sigset_t pipe_only, before, pending;
+    int saved, taken;
+    bool was_pending;
+    ssize_t n;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    sigpending(&pending);
+    was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    n = write(fd, buffer, size);
+    saved = errno;
+    if (n < 0 && saved == EPIPE && !was_pending)
+        sigwait(&pipe_only, &taken);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = saved;
+    return n;
+}
+
+/* One try. -1 and errno, as the system calls; EAGAIN also where they would block. */
+static ssize_t aio_io_try_(const struct aio_io_ *io, int kind, unsigned want)
+{
+    char *at = io->buffer + io->result;
+    size_t left = io->size - (size_t)io->result;
+    if (kind == AIO_FD_BLOCKING_ && aio_io_would_block_(io->fd, want)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    if (kind == AIO_FD_STREAM_ || kind == AIO_FD_MESSAGE_)
+        return want == AIO_READABLE ? recv(io->fd, at, left, MSG_DONTWAIT)
+                                    : send(io->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (want == AIO_READABLE)
+        return read(io->fd, at, left);
+    /* A pipe that has room takes this much without blocking. */
+    if (kind == AIO_FD_BLOCKING_ && left > AIO_PIPE_BUF_)
+        left = AIO_PIPE_BUF_;
+    return aio_io_write_(io->fd, at, left);
+}
+
+/* Goes on with an operation. 1: finished, error and result are set; 0: it has to wait for the descriptor;
+   -1: it has to yield first, for the budget is used up. */
+static int aio_io_step_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
+{
+    bool all = io->what == AIO_IO_RECV_EXACTLY_ || io->what == AIO_IO_SEND_ALL_;
+    while ((size_t)io->result < io->size) {
+        size_t left = io->size - (size_t)io->result;
+        ssize_t n;
+        if (entry->drained & want)
+            return 0;
+        if (!aio_budget_take())
+            return -1;
+        n = aio_io_try_(io, entry->kind, want);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            entry->drained |= (uint8_t)want;
+            return 0;
+        }
+        if (n < 0) {
+            io->aio.error = aio_errno_(errno);
+            return 1;
+        }
+        io->result += n;
+        if ((size_t)n < left && entry->kind == AIO_FD_STREAM_ && !entry->hangup && n > 0)
+            entry->drained |= (uint8_t)want;
+        if (n == 0 && want == AIO_READABLE) {
+            io->aio.error = all ? AIO_EEOF : 0;
+            return 1;
+        }
+        if (!all)
+            return 1;
+    }
+    return 1;
+}
+
+static struct aio_coro *aio_io_end_(struct aio_io_ *io, int error)
+{
+    io->aio.error = error;
+    return &io->aio;
+}
+
+static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    bool only_wait = io->what == AIO_IO_READABLE_ || io->what == AIO_IO_WRITABLE_;
+    unsigned want = io->what == AIO_IO_RECV_ || io->what == AIO_IO_RECV_EXACTLY_ ||
+                    io->what == AIO_IO_READABLE_ ? AIO_READABLE : AIO_WRITABLE;
+    int error = 0, state;
+    struct aio_fd *entry;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc != AIO_PC_START_ && ret->error)
+        return aio_io_end_(io, ret->error);
+    entry = aio_fd_find_(loop, io->fd, &error);
+    if (!entry)
+        return aio_io_end_(io, error);
+    if (c->pc == AIO_PC_START_) {
+        io->generation = entry->generation;
+        if (entry->waiter[want == AIO_WRITABLE])
+            return aio_io_end_(io, AIO_EBUSY);
+        if (only_wait && !(entry->drained & want)) {
+            if (!aio_io_would_block_(io->fd, want))
+                return c;
+            entry->drained |= (uint8_t)want;
+        }
+    } else if (entry->generation != io->generation)
+        return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
+    c->pc = AIO_PC_END_;
+    for (;;) {
+        state = only_wait ? !(entry->drained & want) : aio_io_step_(io, entry, want);
+        if (state == 1)
+            return c;
+        error = state < 0 ? aio_park_yield(c) : aio_park_fd(c, io->fd, want);
+        if (error == 0)
+            return NULL;
+        if (error < 0)
+            return aio_io_end_(io, error);
+        entry->drained &= (uint8_t)~want;           /* AIO_ALWAYS_READY */
+        if (!only_wait && entry->kind == AIO_FD_BLOCKING_)
+            entry->kind = AIO_FD_FILE_;             /* /dev/null and the like */
+    }
+}
+
+static const struct aio_type *aio_io_type_(int what)
+{
+    static const struct aio_type types[] = {
+        { aio_io_body_, "aio_recv", NULL, sizeof(struct aio_io_) },
+        { aio_io_body_, "aio_recv_exactly", NULL, sizeof(struct aio_io_) },
+        { aio_io_body_, "aio_send", NULL, sizeof(struct aio_io_) },
+        { aio_io_body_, "aio_send_all", NULL, sizeof(struct aio_io_) },
+        { aio_io_body_, "aio_readable", NULL, sizeof(struct aio_io_) },
+        { aio_io_body_, "aio_writable", NULL, sizeof(struct aio_io_) },
+    };
+    return &types[what];
+}
+
+static struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)aio_frame_new(aio_io_type_(what), sizeof *io);
+    aio_check_buffer(buffer, aio_io_type_(what)->name);
+    if (!io)
+        return NULL;
+    io->fd = fd;
+    io->what = (uint8_t)what;
+    io->buffer = (char *)buffer;
+    io->size = size > PTRDIFF_MAX ? PTRDIFF_MAX : size;
+    return &io->aio;
+}
+
+AIO_API_ struct aio_size *aio_recv(int fd, void *buffer, size_t size)
+{
+    return (struct aio_size *)(void *)aio_io_new_(AIO_IO_RECV_, fd, buffer, size);
+}
+
+AIO_API_ struct aio_size *aio_recv_exactly(int fd, void *buffer, size_t size)
+{
+    return (struct aio_size *)(void *)aio_io_new_(AIO_IO_RECV_EXACTLY_, fd, buffer, size);
+}
+
+/* What is sent is only read, though the frame is shared with those that write to their buffer. */
+AIO_API_ struct aio_size *aio_send(int fd, const void *buffer, size_t size)
+{
+    return (struct aio_size *)(void *)aio_io_new_(AIO_IO_SEND_, fd, (void *)(uintptr_t)buffer, size);
+}
+
+AIO_API_ struct aio_size *aio_send_all(int fd, const void *buffer, size_t size)
+{
+    return (struct aio_size *)(void *)aio_io_new_(AIO_IO_SEND_ALL_, fd, (void *)(uintptr_t)buffer, size);
+}
+
+AIO_API_ struct aio_void *aio_readable(int fd)
+{
+    return (struct aio_void *)(void *)aio_io_new_(AIO_IO_READABLE_, fd, NULL, 0);
+}
+
+AIO_API_ struct aio_void *aio_writable(int fd)
+{
+    return (struct aio_void *)(void *)aio_io_new_(AIO_IO_WRITABLE_, fd, NULL, 0);
+}
+
+/* -------------------------------------------------------------------------------- listen */
+
+struct aio_listen_ {
+    AIO_FRAME(int);
+    struct aio_address_ address;
+    struct aio_listen_options options;
+    int refused;                        /* why the address is none */
+};
+
+static int aio_listen_now_(const struct aio_listen_ *listener)
+{
+    const struct aio_listen_options *options = &listener->options;
+    int fd = aio_socket_(listener->address.u.any.sa_family), on = 1, error;
+    if (fd < 0)
+        return fd;
+    if ((!options->no_reuse_address && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
+#ifdef SO_REUSEPORT
+        (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) ||
+#endif
+        (options->ipv6_only && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+        bind(fd, &listener->address.u.any, listener->address.size) < 0 ||
+        listen(fd, options->backlog ? options->backlog : SOMAXCONN) < 0) {
+        error = aio_errno_(errno);
+        aio_close(fd);
+        return error;
+    }
+    return fd;
+}
+
+static AIO_CORO(aio_listen_)
+{
+    int fd;
+    AIO_BEGIN;
+    fd = self->refused ? self->refused : aio_listen_now_(self);
+    if (fd < 0)
+        AIO_RAISE(fd);
+    AIO_RETURN(fd);
+    AIO_END;
+}
+
+AIO_API_ struct aio_int *aio_listen_with(const char *host, uint16_t port, const struct aio_listen_options *options)
+{
+    struct aio_listen_ *listener = aio_new(aio_listen_, .refused = 0);
+    if (listener) {
+        listener->refused = aio_address_ip_(&listener->address, host, port);
+        if (options)
+            listener->options = *options;
+    }
+    return (struct aio_int *)(void *)listener;
+}
+
+AIO_API_ struct aio_int *aio_listen(const char *host, uint16_t port) { return aio_listen_with(host, port, NULL); }
+
+AIO_API_ struct aio_int *aio_listen_unix(const char *path)
+{
+    struct aio_listen_ *listener = aio_new(aio_listen_, .refused = 0);
+    if (listener) {
+        listener->refused = aio_address_unix_(&listener->address, path);
+        listener->options.no_reuse_address = true;
+    }
+    return (struct aio_int *)(void *)listener;
+}
+
+/* -------------------------------------------------------------------------------- accept */
+
+struct aio_accept_ {
+    AIO_FRAME(int);
+    int fd;
+    uint32_t generation;
+    bool told;                          /* the error handler knows that we are out of descriptors */
+    struct aio_callback again;          /* wakes us to try again */
+};
+
+#define AIO_ACCEPT_AGAIN_ AIO_MS(100)
+
+static void aio_accept_again_(struct aio_callback *callback)
+{
+    struct aio_accept_ *op = AIO_CONTAINER_(callback, struct aio_accept_, again);
+    aio_loop_fd_ready(callback->loop, op->fd, AIO_READABLE, false);
+}
+
+static int aio_accept_now_(int fd, int kind)
+{
+#if defined __linux__ && defined SOCK_NONBLOCK
+    return aio_fd_adopt_(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), true, kind);
+#else
+    return aio_fd_adopt_(accept(fd, NULL, NULL), false, kind);
+#endif
+}
+
+/* Errors of a connection that was gone before we took it: the next one may be fine (accept(2)). */
+static bool aio_accept_next_(int error)
+{
+    return error == -EINTR || error == AIO_ECONNABORTED || error == -EPROTO || error == -ENETDOWN ||
+           error == -EHOSTDOWN || error == -EHOSTUNREACH || error == -ENETUNREACH;
+}
+
+static bool aio_accept_exhausted_(int error)
+{
+    return error == AIO_EMFILE || error == AIO_ENFILE || error == AIO_ENOMEM || error == -ENOBUFS;
+}
+
+static int aio_accept_wait_for_descriptors_(struct aio_accept_ *op, struct aio_loop *loop, int error)
+{
+    struct aio_report report;
+    if (!op->told) {
+        memset(&report, 0, sizeof report);
+        report.message = "cannot accept for now, and tries again";
+        report.name = "aio_accept";
+        report.error = error;
+        aio_loop_report(loop, &report);
+        op->told = true;
+    }
+    op->again.fn = aio_accept_again_;
+    return aio_loop_call_later(loop, &op->again, AIO_ACCEPT_AGAIN_);
+}
+
+/* One round: a descriptor, or an error; AIO_EAGAIN: wait. */
+static int aio_accept_step_(struct aio_accept_ *op, struct aio_loop *loop, struct aio_fd *entry)
+{
+    int fd;
+    do
+        fd = aio_accept_now_(op->fd, entry->kind);
+    while (aio_accept_next_(fd));
+    if (aio_accept_exhausted_(fd)) {
+        int error = aio_accept_wait_for_descriptors_(op, loop, fd);
+        fd = error ? error : AIO_EAGAIN;
+    }
+    return fd;
+}
+
+static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_accept_ *op = (struct aio_accept_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    int error = 0, fd;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    aio_callback_cancel(&op->again);
+    entry = aio_fd_find_(loop, op->fd, &error);
+    if (c->pc == AIO_PC_START_ && entry) {
+        op->generation = entry->generation;
+        error = entry->waiter[0] ? AIO_EBUSY : 0;
+    } else if (entry)
+        error = ret->error ? ret->error : entry->generation != op->generation ? AIO_EBADF : 0;
+    c->pc = AIO_PC_END_;
+    for (c->error = error; !c->error;) {
+        bool yield = !(entry->drained & AIO_READABLE) && !aio_budget_take();
+        fd = yield || entry->drained & AIO_READABLE ? AIO_EAGAIN : aio_accept_step_(op, loop, entry);
+        entry = aio_loop_fd(loop, op->fd);          /* the table may have grown */
+        if (fd >= 0) {
+            op->result = fd;
+            return c;
+        }
+        if (fd != AIO_EAGAIN) {
+            c->error = fd;
+            break;
+        }
+        if (!yield)
+            entry->drained |= AIO_READABLE;
+        error = yield ? aio_park_yield(c) : aio_park_fd(c, op->fd, AIO_READABLE);
+        if (error == 0)
+            return NULL;
+        c->error = error < 0 ? error : AIO_EINVAL;  /* always ready: not a socket */
+    }
+    aio_callback_cancel(&op->again);
+    return c;
+}
+
+static const struct aio_type aio_accept_type_ = { aio_accept_body_, "aio_accept", NULL, sizeof(struct aio_accept_) };
+
+AIO_API_ struct aio_int *aio_accept(int fd)
+{
+    struct aio_accept_ *op = (struct aio_accept_ *)(void *)aio_frame_new(&aio_accept_type_, sizeof *op);
+    if (op)
+        op->fd = fd;
+    return (struct aio_int *)(void *)op;
+}
+
+/* ------------------------------------------------------------------------------- connect */
+
+struct aio_connect_ {
+    AIO_FRAME(int);
+    struct aio_address_ address;
+    int refused, fd, error;
+};
+
+/* The outcome of a connect that went on in the background. */
+static int aio_connect_outcome_(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    return error ? aio_errno_(error) : 0;
+}
+
+static AIO_CORO(aio_connect_)
+{
+    AIO_BEGIN;
+    self->fd = self->refused ? self->refused : aio_socket_(self->address.u.any.sa_family);
+    if (self->fd < 0)
+        AIO_RAISE(self->fd);
+    while (connect(self->fd, &self->address.u.any, self->address.size) < 0) {
+        if (errno == EAGAIN) {                      /* a Unix-domain listener whose queue is full */
+            AIO_AWAIT(aio_sleep(AIO_MS(5)));
+            continue;
+        }
+        if (errno != EINPROGRESS && errno != EINTR)
+            AIO_RAISE(aio_errno_(errno));
+        AIO_AWAIT(aio_writable(self->fd));
+        self->error = aio_connect_outcome_(self->fd);
+        if (self->error)
+            AIO_RAISE(self->error);
+        break;
+    }
+    AIO_RETURN(self->fd);
+    AIO_FINALLY;
+    if (aio_coro_error(self))
+        aio_close(self->fd);
+    AIO_END;
+}
+
+static struct aio_int *aio_connect_start_(struct aio_connect_ *op, int refused)
+{
+    if (op)
+        op->refused = refused;
+    return (struct aio_int *)(void *)op;
+}
+
+AIO_API_ struct aio_int *aio_connect(const char *host, uint16_t port)
+{
+    struct aio_connect_ *op = aio_new(aio_connect_, .fd = 0);
+    return aio_connect_start_(op, op ? aio_address_ip_(&op->address, host, port) : 0);
+}
+
+AIO_API_ struct aio_int *aio_connect_unix(const char *path)
+{
+    struct aio_connect_ *op = aio_new(aio_connect_, .fd = 0);
+    return aio_connect_start_(op, op ? aio_address_unix_(&op->address, path) : 0);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* AIO_IMPLEMENTATION */
