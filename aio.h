@@ -209,6 +209,17 @@
 #define AIO_CAT2_(a, b) a##b
 #define AIO_CONTAINER_(pointer, type, member) \
     ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+/* Is the list empty? It has no comma, and gets one only if it is put between a macro and its (). */
+#define AIO_HAS_COMMA_(...) AIO_HAS_COMMA2_(__VA_ARGS__, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, \
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0)
+#define AIO_HAS_COMMA2_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, \
+    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, n, ...) n
+#define AIO_COMMA_(...) ,
+#define AIO_IS_EMPTY_(...) AIO_IS_EMPTY2_(AIO_HAS_COMMA_(__VA_ARGS__), \
+    AIO_HAS_COMMA_(AIO_COMMA_ __VA_ARGS__), AIO_HAS_COMMA_(AIO_COMMA_ __VA_ARGS__ ()))
+#define AIO_IS_EMPTY2_(a, b, c) AIO_IS_EMPTY3_(a, b, c)
+#define AIO_IS_EMPTY3_(a, b, c) AIO_HAS_COMMA_(AIO_EMPTY_##a##b##c)
+#define AIO_EMPTY_001 ,
 
 #ifdef __cplusplus
 extern "C" {
@@ -450,13 +461,11 @@ struct aio_loop {
 
 struct aio_nothing_ { char nothing; };  /* the result of a coroutine that has none */
 
-#define AIO_IS_VOID_void ~, 1,
-#define AIO_SECOND_(a, b, ...) b
-#define AIO_IS_VOID_(...) AIO_SECOND_(__VA_ARGS__, 0, 0)
+#define AIO_IS_VOID_void                /* nothing is left of void; of void * the star */
 #define AIO_RESULT_0(...) __VA_ARGS__
 #define AIO_RESULT_1(...) struct aio_nothing_
 #define AIO_RESULT_TYPE_(...) \
-    AIO_CAT_(AIO_RESULT_, AIO_IS_VOID_(AIO_IS_VOID_##__VA_ARGS__, 0))(__VA_ARGS__)
+    AIO_CAT_(AIO_RESULT_, AIO_IS_EMPTY_(AIO_IS_VOID_##__VA_ARGS__))(__VA_ARGS__)
 #define AIO_RESULT_FIELD_(...) AIO_RESULT_FIELD2_(__VA_ARGS__)
 #define AIO_RESULT_FIELD2_(...) __extension__ union { __VA_ARGS__ result; __VA_ARGS__ aio_zero_[1]; }
 
@@ -728,6 +737,11 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
 #define AIO_NEW_1(name) AIO_NEW2_(name, )
 #define AIO_NEW_N(name, ...) AIO_NEW2_(name, __VA_ARGS__)
 
+/* Nothing, but compilers warn when nobody takes what it returns: a forgotten AIO_AWAIT. */
+static inline AIO_MUST_USE_ void *aio_made_(void *frame)
+{
+    return frame;
+}
 #if !AIO_STATEMENT_EXPRESSIONS
 /* Standard C: the frame is made on the C stack and copied. Keep big buffers out of such frames. */
 static inline void *aio_copy_(void *memory, const void *frame, size_t size)
@@ -738,19 +752,19 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
     return memory;
 }
 #define AIO_NEW2_(name, ...) \
-    ((struct name *)aio_copy_(aio_alloc_(sizeof(struct name) AIO_ORIGIN_), \
-        &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name)))
+    ((struct name *)aio_made_(aio_copy_(aio_alloc_(sizeof(struct name) AIO_ORIGIN_), \
+        &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name))))
 #elif defined __cplusplus
-#define AIO_NEW2_(name, ...) __extension__ ({ AIO_QUIET_ \
+#define AIO_NEW2_(name, ...) ((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
     struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
     typedef struct name aio_frame_; \
     if (aio_new_) *aio_new_ = aio_frame_{ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
-    AIO_LOUD_ aio_new_; })
+    AIO_LOUD_ aio_new_; })))
 #else
-#define AIO_NEW2_(name, ...) __extension__ ({ AIO_QUIET_ \
+#define AIO_NEW2_(name, ...) ((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
     struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
     if (aio_new_) *aio_new_ = (struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
-    AIO_LOUD_ aio_new_; })
+    AIO_LOUD_ aio_new_; })))
 #endif
 
 /* aio_place(&slot, name, ...): the same in storage of the caller's: a static variable, or a member
@@ -838,18 +852,6 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 /* AIO_RAISE(error); ends the body with an error: negative, AIO_E... or from AIO_EUSER down. Jumps. */
 #define AIO_RAISE(error_) do { aio_raise_(&self->aio, (error_), __LINE__); AIO_OUT_; } while (0)
 
-/* Is the list empty? It has no comma, and gets one only if it is put between a macro and its (). */
-#define AIO_HAS_COMMA_(...) AIO_HAS_COMMA2_(__VA_ARGS__, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, \
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0)
-#define AIO_HAS_COMMA2_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, \
-    a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, n, ...) n
-#define AIO_COMMA_(...) ,
-#define AIO_IS_EMPTY_(...) AIO_IS_EMPTY2_(AIO_HAS_COMMA_(__VA_ARGS__), \
-    AIO_HAS_COMMA_(AIO_COMMA_ __VA_ARGS__), AIO_HAS_COMMA_(AIO_COMMA_ __VA_ARGS__ ()))
-#define AIO_IS_EMPTY2_(a, b, c) AIO_IS_EMPTY3_(a, b, c)
-#define AIO_IS_EMPTY3_(a, b, c) AIO_HAS_COMMA_(AIO_EMPTY_##a##b##c)
-#define AIO_EMPTY_001 ,
-
 #define AIO_SELECT2_(a, b, name, ...) name
 #define AIO_SELECT3_(a, b, c, name, ...) name
 #define AIO_NUMBER_ (__COUNTER__ - AIO_BEGIN_is_missing_)
@@ -861,8 +863,9 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_SUSPEND_(n, c) \
     AIO_KEEP_LINE_ self->aio.pc = (uint16_t)(n); aio_ret_ = aio_await_(&self->aio, (c)); \
     if (!aio_ret_) { return 0; } AIO_FALLTHROUGH_; case AIO_POINT_(n):
-#define AIO_TAKE_(lvalue, x) \
-    if (aio_has_result_(aio_ret_, sizeof (x)->result)) (lvalue) = aio_as_(x, aio_ret_)->result
+#define AIO_TAKE_(lvalue, x) /* aio_has_result_, but compilers see that small ones are always there */ \
+    if (sizeof (x)->result <= AIO_UNIT_RESULT_ || aio_has_result_(aio_ret_, sizeof (x)->result)) \
+        (lvalue) = aio_as_(x, aio_ret_)->result
 
 /* AIO_AWAIT(awaitable); AIO_AWAIT(lvalue, awaitable); run a coroutine object, or wait for a task or
    a future, and take its result. Leaves, if it is not ready at once. An error jumps; the lvalue is
@@ -1107,6 +1110,11 @@ AIO_API_ size_t aio_group_count(const struct aio_group *group);
 #define AIO_DEFAULT_POLLER aio_hooks()
 /* The poller made of AIO_NOW() and AIO_IDLE(timeout). */
 AIO_API_ const struct aio_poller *aio_hooks(void);
+#endif
+#ifndef AIO_DEFAULT_POLLER
+/* Never defined: what compilers name when aio_run is used without a poller. */
+struct include_a_poller_header_first_ { char nothing; };
+extern const struct include_a_poller_header_first_ AIO_DEFAULT_POLLER;
 #endif
 
 /* aio_run(coroutine), aio_run(lvalue, coroutine): a new loop runs it to its end, cancels what is
