@@ -534,7 +534,6 @@ AIO_API_ void *aio_alloc_slow_(size_t size AIO_ORIGIN_TYPE_);
 AIO_API_ void aio_free_slow_(void *object, size_t size);
 AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c);
 AIO_API_ struct aio_coro *aio_await_deep_(struct aio_coro *self, struct aio_coro *c);
-AIO_API_ struct aio_coro *aio_await_yield_(struct aio_coro *self);
 AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
 AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line);
 AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self);
@@ -578,12 +577,16 @@ static inline void aio_free_(void *memory, size_t size)
 /* Results that are the same for everybody. Their zeros are read as a result of whatever type. */
 enum { AIO_UNIT_RESULT_ = 64 };
 struct aio_unit_ { struct aio_coro aio; union { long double align; char zero[AIO_UNIT_RESULT_]; } u; };
-/* What aio_sleep(0) returns: not an object, only a mark. */
 #if AIO_LINES
-static const struct aio_coro aio_yield_ AIO_UNUSED_ = { NULL, { NULL }, 0, AIO_F_UNIT_, 0, 0 };
+#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error), 0 }, { 0 } }
 #else
-static const struct aio_coro aio_yield_ AIO_UNUSED_ = { NULL, { NULL }, 0, AIO_F_UNIT_, 0 };
+#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error) }, { 0 } }
 #endif
+/* Nobody writes to a header that has AIO_F_UNIT_. */
+#define aio_constant_(unit) ((struct aio_coro *)(uintptr_t)&(unit).aio)
+/* It went well. It is also what aio_sleep(0) returns, not an object, only a mark: to await it is to
+   let the others run. */
+static const struct aio_unit_ aio_ok_ AIO_UNUSED_ = AIO_CONSTANT_(0);
 
 static inline void aio_ready_add_(struct aio_loop *loop, struct aio_node *node)
 {
@@ -596,12 +599,25 @@ static inline void aio_ready_add_(struct aio_loop *loop, struct aio_node *node)
     loop->tail = node;
 }
 
+/* The current task goes to the back of the ready queue, unless a cancel is pending. */
+static inline struct aio_coro *aio_await_yield_(struct aio_coro *self)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_task *task = loop->current;
+    if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_))
+        return aio_await_slow_(self, aio_constant_(aio_ok_));
+    task->leaf = self;
+    task->node.u.ret = aio_constant_(aio_ok_);
+    aio_ready_add_(loop, &task->node);
+    return NULL;
+}
+
 /* Starts or waits for c on behalf of self. Its finished header, or NULL: self must return NULL and
    is resumed with the header as its second argument. */
 static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro *c)
 {
 #if defined __GNUC__ || defined __clang__
-    if (__builtin_constant_p(c == &aio_yield_) && c == &aio_yield_)
+    if (__builtin_constant_p(c == aio_constant_(aio_ok_)) && c == aio_constant_(aio_ok_))
         return aio_await_yield_(self);
 #endif
     if (aio_likely_(c != NULL) && aio_likely_(c->flags == AIO_F_CORO_ && c->pc == AIO_PC_START_)) {
@@ -621,9 +637,13 @@ static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro
 /* Takes leave of what was awaited. Not 0: it failed, and self has its error. */
 static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
-    if (aio_likely_(ret->error == 0) && aio_likely_(ret->flags == AIO_F_CORO_)) {
-        aio_free_(ret, ret->type->size);
-        return 0;
+    if (aio_likely_(ret->error == 0)) {
+        if (ret->flags & AIO_F_UNIT_)
+            return 0;
+        if (aio_likely_(ret->flags == AIO_F_CORO_)) {
+            aio_free_(ret, ret->type->size);
+            return 0;
+        }
     }
     return aio_leave_slow_(self, ret, line);
 }
@@ -941,7 +961,7 @@ AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative);
 static inline struct aio_void *aio_sleep(aio_time delay)
 {
     if (delay <= 0)
-        return (struct aio_void *)(uintptr_t)&aio_yield_;
+        return (struct aio_void *)(void *)aio_constant_(aio_ok_);
     return aio_sleep_new_(delay, true);
 }
 
@@ -1320,18 +1340,10 @@ extern "C" {
 AIO_THREAD_LOCAL struct aio_thread_ aio_thread_;
 #endif
 
-#if AIO_LINES
-#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error), 0 }, { 0 } }
-#else
-#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error) }, { 0 } }
-#endif
-static const struct aio_unit_ aio_ok_ = AIO_CONSTANT_(0);
 static const struct aio_unit_ aio_canceled_ = AIO_CONSTANT_(AIO_ECANCELED);
 static const struct aio_unit_ aio_nomem_ = AIO_CONSTANT_(AIO_ENOMEM);
 static const struct aio_unit_ aio_deadlk_ = AIO_CONSTANT_(AIO_EDEADLK);
 static const struct aio_unit_ aio_badf_ = AIO_CONSTANT_(AIO_EBADF);
-/* Nobody writes to a header that has AIO_F_UNIT_. */
-#define aio_constant_(unit) ((struct aio_coro *)(uintptr_t)&(unit).aio)
 
 /* ----------------------------------------------------------------------------------- text */
 
@@ -2206,11 +2218,6 @@ AIO_API_ int aio_park_yield(struct aio_coro *leaf)
     return 0;
 }
 
-AIO_API_ struct aio_coro *aio_await_yield_(struct aio_coro *self)
-{
-    return aio_park_yield(self) ? aio_constant_(aio_canceled_) : NULL;
-}
-
 static void aio_park_list_(struct aio_task *task, struct aio_coro *leaf, struct aio_node **head)
 {
     task->leaf = leaf;
@@ -2720,7 +2727,7 @@ AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro
     if (!c)
         return aio_constant_(aio_nomem_);
     if (c->flags & AIO_F_UNIT_)
-        return aio_await_yield_(self);
+        return aio_park_yield(self) ? aio_constant_(aio_canceled_) : NULL;
     if (aio_is_task_or_future_(c))
         return aio_await_target_(self, c, true);
     aio_expect_unrun_(c);
