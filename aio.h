@@ -493,6 +493,9 @@ struct aio_ptr { AIO_FRAME(void *); };
 #define aio_typeof_(x) __typeof__(x)
 #endif
 #define aio_as_(x, p) ((aio_typeof_(x))(void *)(p))
+/* clang keeps silent about a value that nobody takes if it was written in a macro's body, but speaks
+   if it was a macro's argument. */
+#define AIO_UNTAKEN_(...) (__VA_ARGS__)
 
 /* aio_any(h): any awaitable or handle, as a struct aio_any *, for arrays of mixed ones. */
 #define aio_any(h) ((struct aio_any *)(void *)aio_of_(h))
@@ -772,16 +775,16 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
     return memory;
 }
 #define AIO_NEW2_(name, ...) \
-    ((struct name *)aio_made_(aio_copy_(aio_alloc_(sizeof(struct name) AIO_ORIGIN_), \
+    AIO_UNTAKEN_((struct name *)aio_made_(aio_copy_(aio_alloc_(sizeof(struct name) AIO_ORIGIN_), \
         &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name))))
 #elif defined __cplusplus
-#define AIO_NEW2_(name, ...) ((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
+#define AIO_NEW2_(name, ...) AIO_UNTAKEN_((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
     struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
     typedef struct name aio_frame_; \
     if (aio_new_) *aio_new_ = aio_frame_{ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
     AIO_LOUD_ aio_new_; })))
 #else
-#define AIO_NEW2_(name, ...) ((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
+#define AIO_NEW2_(name, ...) AIO_UNTAKEN_((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
     struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
     if (aio_new_) *aio_new_ = (struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
     AIO_LOUD_ aio_new_; })))
@@ -971,12 +974,12 @@ static inline struct aio_void *aio_sleep(aio_time delay)
    turn. The same typed pointer, now a handle: await it, look at its members, cancel it; it is the
    caller's until aio_release. NULL, and the coroutine is discarded unrun, when memory is out or no
    loop runs. From a task or a callback. */
-#define aio_create_task(c) aio_as_(c, aio_task_new_(NULL, aio_of_(c), 2))
+#define aio_create_task(c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_(NULL, aio_of_(c), 2)))
 /* aio_spawn(coroutine): starts it as a task that the loop owns. 0, or AIO_ENOMEM, or AIO_EPERM (no
    loop runs), and then it is discarded unrun. Its error goes to the loop's error handler. */
 #define aio_spawn(c) aio_spawn_(NULL, aio_of_(c))
 /* The same for a loop that is not running yet, or between two turns. */
-#define aio_loop_create_task(loop, c) aio_as_(c, aio_task_new_((loop), aio_of_(c), 2))
+#define aio_loop_create_task(loop, c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_((loop), aio_of_(c), 2)))
 #define aio_loop_spawn(loop, c) aio_spawn_((loop), aio_of_(c))
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs);
 AIO_API_ AIO_MUST_USE_ int aio_spawn_(struct aio_loop *loop, struct aio_coro *c);
@@ -1062,8 +1065,8 @@ enum { AIO_WAIT_FOR_, AIO_SHIELD_ };
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset,
                                                        size_t size, aio_time timeout, int kind);
 #ifndef __cplusplus
-#define AIO_PROXY_(x, timeout, kind) aio_as_(x, aio_proxy_new_(aio_of_(x), \
-    offsetof(aio_typeof_(*(x)), result), sizeof (x)->result, (timeout), (kind)))
+#define AIO_PROXY_(x, timeout, kind) AIO_UNTAKEN_(aio_as_(x, aio_proxy_new_(aio_of_(x), \
+    offsetof(aio_typeof_(*(x)), result), sizeof (x)->result, (timeout), (kind))))
 #else
 }
 template <class T> inline AIO_MUST_USE_ T *aio_proxy_(T *x, aio_time timeout, int kind)
@@ -1112,7 +1115,8 @@ AIO_API_ int aio_group_open_(struct aio_group *group, struct aio_coro *owner, un
 AIO_API_ AIO_MUST_USE_ int aio_group_spawn_(struct aio_group *group, struct aio_coro *c);
 /* aio_group_create_task(group, coroutine): the same, and returns the member's handle, which lives
    until the owner ends. It is the group's: do not release it. NULL: as for aio_group_spawn. */
-#define aio_group_create_task(group, c) aio_as_(c, aio_group_add_((group), aio_of_(c), true, NULL))
+#define aio_group_create_task(group, c) \
+    AIO_UNTAKEN_(aio_as_(c, aio_group_add_((group), aio_of_(c), true, NULL)))
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c,
                                                        bool keep, int *error);
 /* aio_group_join(group): an awaitable: waits until no member is left. Fails with the error of the
@@ -2529,9 +2533,9 @@ static void aio_unref_(struct aio_task *task, struct aio_coro *root)
         aio_report_unseen_(task, root);
     if (task->extension)
         aio_free_(task->extension, sizeof *task->extension);
-    aio_task_free_(task);
     root->flags &= (uint16_t)~AIO_F_ROOT_;
     aio_frame_free_(root);
+    aio_task_free_(task);                           /* last: it may give back all memory */
 }
 
 AIO_API_ void aio_release_(struct aio_coro *c)
