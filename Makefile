@@ -16,8 +16,16 @@ help:           ## this list
 
 examples: $(EXAMPLES)   ## builds the examples into $(BUILD)/examples
 
-test: $(TESTS)  ## builds and runs the tests (needs prove)
-	prove --exec '' $(TESTS)
+programs: $(TESTS)
+
+test: programs  ## builds and runs the tests (needs prove)
+	AIO_TEST_QUICK=1 CC='$(CC)' BUILD='$(BUILD)' prove --exec '' $(TESTS) $(wildcard test/*.t)
+
+check:          ## everything: compilers, sanitizers, valgrind, each poller (minutes)
+	BUILD='$(BUILD)' test/check.sh
+
+lint:           ## more warnings than anybody needs, and cppcheck
+	test/lint.sh
 
 $(BUILD)/test/%: test/test_%.c test/tap.h $(HEADERS)
 	@mkdir -p $(@D)
@@ -34,4 +42,4 @@ $(BUILD)/bench/%: bench/%.c test/poller.h $(HEADERS)
 clean:          ## removes what was built
 	rm -rf $(BUILD)
 
-.PHONY: help examples test clean
+.PHONY: help examples programs check lint test clean

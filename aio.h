@@ -3151,34 +3151,44 @@ static void aio_group_release_held_(struct aio_loop *loop, struct aio_task *task
     aio_group_start_(loop, task->extension->group, task);
 }
 
-AIO_API_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c, bool keep, int *error)
+/* A record for a member, linked into its group, not started. NULL: no memory, and c is discarded. */
+static struct aio_task *aio_group_member_(struct aio_group *group, struct aio_coro *c, bool keep)
 {
-    struct aio_task *task = NULL;
-    struct aio_loop *loop;
-    int refusal = c ? aio_group_refusal_(group) : AIO_ENOMEM;
-    if (!refusal) {
-        loop = aio_loop_of_(group->owner_task);
-        c = aio_object_for_(c);
-        task = c ? aio_task_make_(loop, c, keep ? 2 : 1) : NULL;
-        refusal = task ? 0 : AIO_ENOMEM;
-    } else
-        aio_discard_(c);
-    if (task && !aio_extend_(task)) {               /* undo: it has not been seen by anybody */
+    struct aio_loop *loop = aio_loop_of_(group->owner_task);
+    struct aio_task *task = aio_task_make_(loop, c, keep ? 2 : 1);
+    if (!task)
+        return NULL;
+    if (!aio_extend_(task)) {                       /* undo: nobody has seen it yet */
         loop->task_count--;
         c->flags &= (uint16_t)~AIO_F_ROOT_;
         aio_task_free_(task);
         aio_discard_(c);
-        refusal = AIO_ENOMEM;
-    }
-    if (error)
-        *error = refusal;
-    if (refusal)
         return NULL;
+    }
     task->extension->keep = keep;
     aio_group_link_(group, task);
     group->active++;
+    return task;
+}
+
+AIO_API_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c, bool keep, int *error)
+{
+    struct aio_task *task;
+    int refusal = c ? aio_group_refusal_(group) : 0;
+    if (error)
+        *error = refusal ? refusal : AIO_ENOMEM;
+    if (refusal) {
+        aio_discard_(c);
+        return NULL;
+    }
+    c = aio_object_for_(c);
+    task = c ? aio_group_member_(group, c, keep) : NULL;
+    if (!task)
+        return NULL;
+    if (error)
+        *error = 0;
     if (!group->limit || group->started < group->limit)
-        aio_group_start_(loop, group, task);
+        aio_group_start_(aio_loop_of_(task), group, task);
     else {
         task->node.flags |= AIO_N_HELD_;
         task->node.place = AIO_AT_LIST_;

@@ -455,7 +455,7 @@ static int aio_io_step_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
         n = aio_io_try_(io, entry->kind, want);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (n < 0 && errno == EAGAIN) {
             entry->drained |= (uint8_t)want;
             return 0;
         }
