@@ -640,13 +640,11 @@ static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro
 /* Takes leave of what was awaited. Not 0: it failed, and self has its error. */
 static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
-    if (aio_likely_(ret->error == 0)) {
-        if (ret->flags & AIO_F_UNIT_)
-            return 0;
-        if (aio_likely_(ret->flags == AIO_F_CORO_)) {
-            aio_free_(ret, ret->type->size);
-            return 0;
-        }
+    if (ret == aio_constant_(aio_ok_))
+        return 0;
+    if (aio_likely_(ret->error == 0) && aio_likely_(ret->flags == AIO_F_CORO_)) {
+        aio_free_(ret, ret->type->size);
+        return 0;
     }
     return aio_leave_slow_(self, ret, line);
 }
@@ -3720,26 +3718,29 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
 enum { AIO_LOOK_EVERY_ = 64 };
 
 /* A turn runs what is queued when it begins; what that queues waits for the next turn. Long turns look
-   at timers and descriptors in between. */
-static int aio_turn_(struct aio_loop *loop, aio_time timeout)
+   at timers and descriptors in between. One turn, or turns until the task `until` has ended: all of
+   them in this one function, because a turn is often a single resumption. How many ran, or an error. */
+static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_coro *until)
 {
-    int ran = 0, error = 0;
-    if (!loop->head || loop->since_look >= AIO_LOOK_EVERY_)
-        error = aio_look_(loop, timeout);
-    loop->turn_last = loop->head ? loop->tail : NULL;
-    while (loop->head && loop->turn_last && error >= 0) {
-        struct aio_node *node = loop->head;
-        bool last = node == loop->turn_last;
-        loop->head = node->link.next;
-        aio_node_run_watched_(loop, node);
-        ran++;
-        if (last)
-            break;
-        if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_))
-            error = aio_look_(loop, 0);
-    }
-    loop->since_look++;
-    return error < 0 ? error : ran;
+    unsigned ran = 0;
+    int error = 0;
+    do {
+        if (!loop->head || loop->since_look >= AIO_LOOK_EVERY_)
+            error = aio_look_(loop, timeout);
+        loop->turn_last = loop->head ? loop->tail : NULL;
+        while (aio_likely_(loop->turn_last != NULL && error >= 0)) {
+            struct aio_node *node = loop->head;
+            loop->head = node->link.next;
+            aio_node_run_watched_(loop, node);
+            ran++;
+            if (node == loop->turn_last)
+                break;
+            if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_))
+                error = aio_look_(loop, 0);
+        }
+        loop->since_look++;
+    } while (until && until->pc != AIO_PC_DONE_ && error >= 0);
+    return error < 0 ? error : (int)(ran & INT_MAX);
 }
 
 #if AIO_DEBUG
@@ -3798,7 +3799,7 @@ AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout)
     if (!loop->head || loop->since_look)            /* in somebody else's loop, every turn looks */
         error = aio_look_(loop, timeout);
     if (error >= 0)
-        error = aio_turn_(loop, 0);
+        error = aio_turns_(loop, 0, NULL);
     aio_loop_leave_(loop);
     return error;
 }
@@ -3809,13 +3810,14 @@ static int aio_loop_run_(struct aio_loop *loop, struct aio_coro *until)
     int error = aio_loop_enter_(loop);
     if (error)
         return error;
-    do {
-        if (until ? until->pc == AIO_PC_DONE_ : false)
-            break;
-        error = aio_turn_(loop, loop->stopping ? 0 : -1);
-    } while (error >= 0 && (until || !loop->stopping));
-    if (!until)
+    if (until)
+        error = aio_turns_(loop, -1, until);
+    else {
+        do
+            error = aio_turns_(loop, loop->stopping ? 0 : -1, NULL);
+        while (error >= 0 && !loop->stopping);
         loop->stopping = 0;
+    }
     aio_loop_leave_(loop);
     return error < 0 ? error : 0;
 }
@@ -3915,7 +3917,7 @@ static int aio_loop_drain_(struct aio_loop *loop)
             seen = loop->seq;
             aio_cancel_all_(loop);
         }
-        error = aio_turn_(loop, -1);
+        error = aio_turns_(loop, -1, NULL);
     }
     return error < 0 ? error : 0;
 }
