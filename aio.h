@@ -2332,7 +2332,7 @@ static void aio_request_cancel_(struct aio_task *task)
         target = task->node.u.target;
         if (left-- == 0) {
             aio_detach_(task);
-            task->node.flags |= AIO_N_STRUCK_;
+            task->node.flags = (uint8_t)((task->node.flags & ~AIO_N_FORWARDED_) | AIO_N_STRUCK_);
             aio_wake_(loop, task, aio_constant_(aio_canceled_));
             return;
         }
@@ -3223,7 +3223,11 @@ static void aio_group_keep_trace_(struct aio_loop *loop, struct aio_group *group
         *group->trace = loop->trace;
 }
 
-struct aio_join_ { AIO_FRAME(void); struct aio_group *group; };
+struct aio_join_ {
+    AIO_FRAME(void);
+    struct aio_group *group;
+    bool owner;                         /* the owner's task waits. For others, the group may be gone after */
+};
 static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret);
 
 static bool aio_waits_for_group_(const struct aio_task *task, const struct aio_group *group)
@@ -3370,27 +3374,29 @@ static void aio_groups_close_(struct aio_coro *self)
 
 static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
 {
-    struct aio_group *group = ((struct aio_join_ *)(void *)c)->group;
+    struct aio_join_ *join = (struct aio_join_ *)(void *)c;
+    struct aio_group *group = join->group;
     struct aio_task *task = aio_thread_.loop->current;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
-    if (c->pc == AIO_PC_START_ && group->active) {
-        c->pc = AIO_PC_END_;
-        if (aio_may_park_(task)) {
-            aio_park_list_(task, c, &group->waiters);
-            return NULL;
-        }
-        ret = aio_constant_(aio_canceled_);
-    }
+    if (c->pc == AIO_PC_START_)
+        join->owner = group->owner_task == task;
     c->error = ret ? ret->error : 0;
-    if (!c->error && group->active) {               /* somebody spawned another one in between */
-        c->pc = AIO_PC_START_;
-        return aio_join_body_(c, NULL);
+    if (c->error || (ret && !join->owner))
+        return c;
+    if (group->active) {                            /* also if one was spawned since the last had ended */
+        if (!aio_may_park_(task)) {
+            c->error = AIO_ECANCELED;
+            return c;
+        }
+        c->pc = AIO_PC_END_;
+        aio_park_list_(task, c, &group->waiters);
+        return NULL;
     }
-    if (!group->owner)
-        c->error = c->error ? c->error : group->error == AIO_ENOMEM ? AIO_ENOMEM : 0;
-    else if (group->owner_task == task && !c->error)
-        c->error = aio_group_tell_(aio_thread_.loop, group, c, c->error);
+    if (!group->owner && group->error == AIO_ENOMEM)
+        c->error = AIO_ENOMEM;                      /* it could not be opened */
+    else if (join->owner)
+        c->error = aio_group_tell_(aio_thread_.loop, group, c, 0);
     return c;
 }
 
@@ -3885,9 +3891,15 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     return 0;
 }
 
-/* Cancels every unfinished task that is older than the last one was, oldest first. Without memory for
-   a list of them: in the order they lie in. */
-static void aio_cancel_all_(struct aio_loop *loop)
+/* Is it unfinished, and was it created after *since? NULL: after anything. */
+static bool aio_task_since_(const struct aio_task *task, const uint32_t *since)
+{
+    return aio_task_unfinished_(task) && (!since || (int32_t)(task->node.seq - *since) > 0);
+}
+
+/* Cancels every unfinished task that was created after *since, oldest first. Without memory for a list
+   of them: in the order they lie in. */
+static void aio_cancel_all_(struct aio_loop *loop, const uint32_t *since)
 {
     size_t count = aio_tasks_collect_(loop, NULL, 0), i;
     struct aio_task **tasks = (struct aio_task **)aio_block_new_(count * sizeof *tasks);
@@ -3897,25 +3909,29 @@ static void aio_cancel_all_(struct aio_loop *loop)
         aio_tasks_collect_(loop, tasks, count);
         aio_tasks_sort_(tasks, count);
         for (i = 0; i < count; i++)
-            aio_request_cancel_(tasks[i]);
+            if (aio_task_since_(tasks[i], since))
+                aio_request_cancel_(tasks[i]);
         aio_block_free_(tasks, count * sizeof *tasks);
         return;
     }
     for (slab = loop->slabs; slab; slab = slab->next)
         for (k = 0; k < slab->carved; k++)
-            if (aio_task_unfinished_(aio_slab_task_(slab, k)))
+            if (aio_task_since_(aio_slab_task_(slab, k), since))
                 aio_request_cancel_(aio_slab_task_(slab, k));
 }
 
-/* Until no task is left. Tasks that are born while others clean up are cancelled too. */
+/* Until no task is left. Tasks that are born while others clean up are cancelled too, each task once:
+   a second request would hurry the cleanup that the first one began. */
 static int aio_loop_drain_(struct aio_loop *loop)
 {
     int error = 0;
-    uint32_t seen = 0;
+    uint32_t seen = loop->seq, seq;
+    aio_cancel_all_(loop, NULL);
     while (loop->task_count && error >= 0) {
         if (seen != loop->seq) {
-            seen = loop->seq;
-            aio_cancel_all_(loop);
+            seq = loop->seq;
+            aio_cancel_all_(loop, &seen);
+            seen = seq;
         }
         error = aio_turns_(loop, -1, NULL);
     }
@@ -3944,7 +3960,8 @@ static void aio_report_leftovers_(struct aio_loop *loop)
     for (slab = loop->slabs; slab; slab = slab->next)
         for (i = 0; i < slab->carved; i++) {
             struct aio_task *task = aio_slab_task_(slab, i);
-            if (task->node.place == AIO_AT_NOTHING_)
+            if (task->node.place == AIO_AT_NOTHING_ ||
+                (task->node.place == AIO_AT_DONE_ && task->node.flags & AIO_N_SPAWNED_))
                 continue;
             aio_memset_(&report, 0, sizeof report);
             report.message = task->node.place == AIO_AT_DONE_ ? "was never released" : "was destroyed while pending";
@@ -4042,6 +4059,8 @@ AIO_API_ void aio_after_fork(void)
 static int aio_run_loop_(struct aio_loop *loop, struct aio_coro *c, struct aio_coro **root, bool report)
 {
     int error = aio_loop_complete_(loop, c, root), closed;
+    if (*root)
+        (*root)->up.task->node.flags |= AIO_N_SPAWNED_; /* the handle is ours: not one that was forgotten */
     if (error && report)
         aio_report_(loop, "failed", error, *root, *root && loop->trace.last == *root ? &loop->trace : NULL);
     closed = aio_loop_close(loop);

@@ -17,7 +17,7 @@ try() {
         echo "skip  $1: not installed"
         return
     fi
-    "$@" >"$dir/log" 2>&1 && [ ! -s "$dir/log" ] && echo "ok    $*" | cut -c1-100 && return
+    "$@" >"$dir/log" 2>&1 && [ ! -s "$dir/log" ] && echo "ok    $1 $(basename "$file" .c).h" && return
     cat "$dir/log"
     echo "FAIL  $*"
     status=1
