@@ -1417,7 +1417,8 @@ static void aio_put_number_(struct aio_sink *sink, int64_t number, int least_dig
     do {
         text[--at] = (char)('0' + rest % 10);
         rest /= 10;
-    } while (rest || --least_digits > 0);
+        least_digits--;
+    } while (rest || least_digits > 0);
     if (number < 0)
         text[--at] = '-';
     sink->write(sink, text + at, sizeof text - at);
