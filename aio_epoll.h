@@ -41,6 +41,7 @@ AIO_API_ const struct aio_poller *aio_epoll(void);
 
 #if defined AIO_IMPLEMENTATION && !defined AIO_EPOLL_H_IMPLEMENTED
 #define AIO_EPOLL_H_IMPLEMENTED
+#include "aio.h"                        /* its implementation, if it came without before */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

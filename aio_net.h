@@ -106,6 +106,7 @@ AIO_API_ int aio_local_port(int fd);
 
 #if defined AIO_IMPLEMENTATION && !defined AIO_NET_H_IMPLEMENTED
 #define AIO_NET_H_IMPLEMENTED
+#include "aio.h"                        /* its implementation, if it came without before */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

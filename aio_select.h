@@ -38,6 +38,7 @@ AIO_API_ const struct aio_poller *aio_select(void);
 
 #if defined AIO_IMPLEMENTATION && !defined AIO_SELECT_H_IMPLEMENTED
 #define AIO_SELECT_H_IMPLEMENTED
+#include "aio.h"                        /* its implementation, if it came without before */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/select.h>

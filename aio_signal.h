@@ -28,6 +28,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_int *aio_signal_wait(int signal_number);
 
 #if defined AIO_IMPLEMENTATION && !defined AIO_SIGNAL_H_IMPLEMENTED
 #define AIO_SIGNAL_H_IMPLEMENTED
+#include "aio.h"                        /* its implementation, if it came without before */
 #include <errno.h>
 #include <signal.h>
 #ifndef SA_RESTART

@@ -33,6 +33,7 @@ AIO_API_ const struct aio_poller *aio_sim(void);
 
 #if defined AIO_IMPLEMENTATION && !defined AIO_SIM_H_IMPLEMENTED
 #define AIO_SIM_H_IMPLEMENTED
+#include "aio.h"                        /* its implementation, if it came without before */
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,0 +1,342 @@
+/* The whole API in one program, for C and C++. Runs on the virtual clock, and exits with 0 if what
+   came out is what went in. KEYWORDS_ONLY leaves out what C++ and tcc do not have. */
+#if (defined __cplusplus || defined __TINYC__) && !defined KEYWORDS_ONLY
+#define KEYWORDS_ONLY
+#endif
+#include <string.h>
+#define AIO_IMPLEMENTATION
+#include "aio_sim.h"
+
+#define REQUIRE(condition) do { if (!(condition)) AIO_RAISE(AIO_EUSER - __LINE__); } while (0)
+
+/* Results of many types. */
+struct point { int x, y; };
+struct big { char text[3000]; };
+
+struct add { AIO_FRAME(int); int a, b; };
+static AIO_CORO(add)
+{
+    const int sum = self->a + self->b;          /* computed again at each resume: fine */
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    AIO_RETURN(sum);
+    AIO_END;
+}
+#define add(...) aio_new(add, __VA_ARGS__)      /* called like a function, with keyword arguments */
+
+struct flag { AIO_FRAME(bool); bool on; };
+static AIO_CORO(flag) { AIO_BEGIN; AIO_RETURN(self->on); AIO_END; }
+
+struct half { AIO_FRAME(double); double of; };
+static AIO_CORO(half) { AIO_BEGIN; AIO_RETURN(self->of / 2); AIO_END; }
+
+struct longer { AIO_FRAME(long double); char c; };
+static AIO_CORO(longer) { AIO_BEGIN; AIO_AWAIT(aio_sleep(0)); AIO_RETURN(1.5L); AIO_END; }
+
+struct swap { AIO_FRAME(struct point); struct point p; };
+static AIO_CORO(swap)
+{
+    AIO_BEGIN;
+#ifdef __cplusplus
+    AIO_RETURN(point{ self->p.y, self->p.x });
+#else
+    AIO_RETURN((struct point){ self->p.y, self->p.x });     /* a comma in the result */
+#endif
+    AIO_END;
+}
+
+struct text { AIO_FRAME(const char *); const char *of; };
+static AIO_CORO(text) { AIO_BEGIN; AIO_RETURN(self->of); AIO_END; }
+
+struct address { AIO_FRAME(void *); void *of; };
+static AIO_CORO(address) { AIO_BEGIN; AIO_RETURN(self->of); AIO_END; }
+
+struct fill { AIO_FRAME(struct big); char c; };
+static AIO_CORO(fill)
+{
+    AIO_BEGIN;
+    memset(self->result.text, self->c, sizeof self->result.text);
+    AIO_RETURN();                               /* what self->result holds */
+    AIO_END;
+}
+
+#ifndef __cplusplus
+struct pair { AIO_FRAME(struct { int first, second; }); };
+static AIO_CORO(pair)
+{
+    AIO_BEGIN;
+    self->result.first = 1;
+    self->result.second = 2;
+    AIO_END;
+}
+#endif
+
+struct nothing { AIO_FRAME(void); int times; };
+static AIO_CORO(nothing)
+{
+    AIO_BEGIN;
+    while (self->times--)
+        AIO_AWAIT(aio_sleep(0));
+    AIO_RETURN();
+    AIO_END;
+}
+
+struct narrow { AIO_FRAME(unsigned char); unsigned char a; unsigned short b; };
+static AIO_CORO(narrow) { AIO_BEGIN; AIO_RETURN((unsigned char)(self->a + self->b)); AIO_END; }
+
+/* Recursion, announced further up; a constructor that is a function. */
+static AIO_DECLARE(factorial);
+struct factorial { AIO_FRAME(long); int of; long rest; };
+static struct factorial *factorial_of(int of) { return aio_new(factorial, .of = of); }
+static AIO_CORO(factorial)
+{
+    AIO_BEGIN;
+    if (self->of < 2)
+        AIO_RETURN(1);
+    AIO_AWAIT(self->rest, factorial_of(self->of - 1));
+    AIO_RETURN(self->of * self->rest);
+    AIO_END;
+}
+
+struct countdown { AIO_FRAME(int); int *from; };
+static AIO_CORO(countdown) { AIO_BEGIN; AIO_RETURN((*self->from)--); AIO_END; }
+
+struct fails { AIO_FRAME(int); int error; int *cleanups; };
+static AIO_CORO(fails)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(AIO_MS(5)));
+    if (self->error)
+        AIO_RAISE(self->error);
+    AIO_FINALLY;
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    if (self->cleanups)
+        *self->cleanups += aio_coro_error(self) != 0;
+    AIO_END;
+}
+
+/* Awaits in macros of the user's, and inside braces, loops and conditions without braces. */
+#define TWICE(x) AIO_AWAIT(x); AIO_AWAIT(x)
+#define SUM(lvalue, x, y) AIO_AWAIT(lvalue, aio_new(add, .a = (x), .b = (y)))
+
+struct awaits {
+    AIO_FRAME(void);
+    int x, y, i;
+    unsigned char small;
+    bool on;
+    double d;
+    long double l;
+    long n;
+    struct point p;
+    const char *s;
+    void *v;
+    struct big b;
+    struct nothing slot;
+};
+static AIO_CORO(awaits)
+{
+    int error, left;
+    AIO_BEGIN;
+    AIO_AWAIT(self->x, add(.a = 1, .b = 2)); AIO_AWAIT(self->y, add(.b = 4)); REQUIRE(self->x == 3 && self->y == 4);
+    AIO_AWAIT(add()); AIO_AWAIT(aio_new(add)); AIO_AWAIT(aio_new(add, .a = 1)); AIO_AWAIT(aio_new(add, ));
+    AIO_AWAIT(self->on, aio_new(flag, .on = true));
+    REQUIRE(self->on);
+    AIO_AWAIT(self->on, aio_new(flag));
+    REQUIRE(!self->on);
+    AIO_AWAIT(self->d, aio_new(half, .of = 5));
+    REQUIRE(self->d > 2.4 && self->d < 2.6);
+    AIO_AWAIT(self->l, aio_new(longer));
+    REQUIRE(self->l > 1.4L && self->l < 1.6L);
+    AIO_AWAIT(self->p, aio_new(swap, .p = { .x = 1, .y = 2 }));
+    REQUIRE(self->p.x == 2 && self->p.y == 1);
+    AIO_AWAIT(self->s, aio_new(text, .of = "text"));
+    REQUIRE(strcmp(self->s, "text") == 0);
+    AIO_AWAIT(self->v, aio_new(address, .of = self));
+    REQUIRE(self->v == self);
+    AIO_AWAIT(self->b, aio_new(fill, .c = 'x'));
+    REQUIRE(self->b.text[0] == 'x' && self->b.text[2999] == 'x');
+    AIO_AWAIT(self->small, aio_new(narrow, .a = 250, .b = 5));
+    REQUIRE(self->small == 255);
+    AIO_AWAIT(self->n, factorial_of(10));
+    REQUIRE(self->n == 3628800);
+    TWICE(aio_new(nothing, .times = 2));
+    if (self->on)
+        AIO_AWAIT(self->x, add(.a = 7, .b = 7));
+    else
+        AIO_AWAIT(self->x, add(.a = 8, .b = 8));
+    if (self->x == 16)
+        SUM(self->y, 20, 1);
+    else if (self->on)
+        AIO_RAISE(AIO_EINVAL);
+    else
+        AIO_RETURN();
+    REQUIRE(self->y == 21);
+    for (self->i = 0; self->i < 3; self->i++)
+        AIO_AWAIT(self->x, add(.a = self->x, .b = self->i));
+    REQUIRE(self->x == 19);
+    do
+        AIO_AWAIT(aio_sleep(0));
+    while (--self->i);
+    self->y = 3;
+    AIO_WHILE(self->x, aio_new(countdown, .from = &self->y))
+        if (self->x == 1)
+            break;
+        else
+            continue;
+    REQUIRE(self->x == 1 && self->y == 0);
+    AIO_WHILE(left, aio_new(countdown, .from = &self->y)) {
+        REQUIRE(left < 0);
+        if (left < -2)
+            break;
+    }
+    AIO_TRY(error, aio_new(fails, .error = AIO_EUSER));
+    REQUIRE(error == AIO_EUSER);
+    AIO_TRY(error, self->x, add(.a = 2, .b = 2));
+    REQUIRE(error == 0 && self->x == 4);
+    AIO_CATCH(error, aio_wait_for(aio_new(fails), AIO_MS(1)));
+    REQUIRE(error == AIO_ETIMEDOUT);
+    AIO_CATCH(error, self->s, aio_wait_for(aio_new(text, .of = "late"), AIO_FOREVER));
+    REQUIRE(error == 0 && strcmp(self->s, "late") == 0);
+    AIO_AWAIT(aio_place(&self->slot, nothing));
+    AIO_AWAIT(aio_place(&self->slot, nothing, .times = 1));
+    AIO_AWAIT(aio_sleep_until(aio_now() + AIO_SEC(1.5)));
+    aio_discard(add(.a = 1));
+    AIO_END;
+}
+
+#ifndef KEYWORDS_ONLY
+struct positional { AIO_FRAME(int); int x; struct point p; struct nothing slot; };
+static AIO_CORO(positional)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->x, add(1, 2)); AIO_AWAIT(aio_new(pair)); REQUIRE(self->x == 3);
+    AIO_AWAIT(self->x, add(1, .b = 5));
+    REQUIRE(self->x == 6);
+    AIO_AWAIT(self->p, aio_new(swap, { 3, 4 }));
+    REQUIRE(self->p.x == 4 && self->p.y == 3);
+    AIO_AWAIT(self->p, aio_new(swap, (struct point){ 5, 6 }));
+    REQUIRE(self->p.x == 6 && self->p.y == 5);
+    AIO_AWAIT(aio_place(&self->slot, nothing, 1));
+    AIO_END;
+}
+#endif
+
+/* Tasks, futures, callbacks, groups, deadlines. */
+struct setter { AIO_FRAME(void); struct tasks *of; };
+struct tasks {
+    AIO_FRAME(int);
+    int x, cleanups, called;
+    double d;
+    struct add *task, *again;
+    struct fails *failing;
+    struct aio_any *mixed[2];
+    AIO_FUTURE(double) number;
+    AIO_FUTURE(void) event;
+    struct { AIO_FRAME(const char *); } words;
+    struct aio_callback soon, later, done, never;
+    struct aio_group group;
+};
+static AIO_CORO(setter)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    if (aio_future_set_result(&self->of->number, 0.5) || aio_future_set_result(&self->of->event))
+        AIO_RAISE(AIO_EINVAL);
+    AIO_END;
+}
+
+static void called(struct aio_callback *callback) { ++*(int *)callback->arg; }
+
+static AIO_CORO(tasks)
+{
+    int error;
+    AIO_BEGIN;
+    self->task = aio_create_task(add(.a = 5, .b = 6));
+    self->failing = aio_create_task(aio_new(fails, .cleanups = &self->cleanups));
+    REQUIRE(self->task && self->failing && !aio_task_done(self->task));
+    REQUIRE(aio_task_set_name(self->task, "adder") == 0 && strcmp(aio_task_name(self->task), "adder") == 0);
+    REQUIRE(aio_all_tasks(aio_loop_current(), self->mixed, 2) == 3);
+    self->mixed[0] = aio_any(self->task);
+    self->mixed[1] = aio_any(self->failing);
+    AIO_AWAIT(self->x, aio_shield(self->task));
+    AIO_AWAIT(self->x, self->task);
+    REQUIRE(self->x == 11 && self->task->result == 11 && aio_task_error(self->task) == 0);
+    self->again = aio_retain(self->task);
+    aio_release(self->task);
+    REQUIRE(!self->task && self->again->a == 5 && !aio_task_cancelled(self->again));
+    REQUIRE(aio_task_cancel(self->mixed[1]) && aio_task_cancelling(self->failing) == 1);
+    AIO_TRY(error, self->mixed[1]);
+    REQUIRE(error == AIO_ECANCELED && aio_task_cancelled(self->failing) && self->cleanups == 1);
+    REQUIRE(aio_task_uncancel(aio_current_task()) == 0);
+
+    REQUIRE(aio_spawn(aio_new(setter, .of = self)) == 0);
+    AIO_AWAIT(self->d, &self->number);
+    AIO_AWAIT(&self->event);
+    REQUIRE(self->d > 0.4 && self->d < 0.6 && aio_future_done(&self->event));
+    REQUIRE(aio_future_set_error(&self->words, AIO_EEOF) == 0 && aio_future_error(&self->words) == AIO_EEOF);
+    REQUIRE(!aio_future_cancel(&self->words) && !aio_future_cancelled(&self->words));
+
+    self->soon.fn = self->later.fn = self->done.fn = self->never.fn = called;
+    self->soon.arg = self->later.arg = self->done.arg = self->never.arg = &self->called;
+    REQUIRE(aio_loop_call_soon(aio_loop_current(), &self->soon) == 0);
+    REQUIRE(aio_loop_call_later(aio_loop_current(), &self->later, AIO_US(5)) == 0);
+    REQUIRE(aio_loop_call_at(aio_loop_current(), &self->never, aio_now() + AIO_SEC(9)) == 0);
+    aio_add_done_callback(self->again, &self->done);
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    REQUIRE(self->called == 3 && aio_callback_cancel(&self->never));
+
+    REQUIRE(aio_group_open(&self->group, self, 2, AIO_GROUP_KEEP_GOING) == 0);
+    REQUIRE(aio_group_spawn(&self->group, aio_new(nothing, .times = 3)) == 0);
+    self->task = aio_group_create_task(&self->group, add(.a = 1, .b = 1));
+    AIO_AWAIT(aio_group_join(&self->group));
+    REQUIRE(self->task->result == 2 && aio_group_count(&self->group) == 0);
+    aio_group_cancel(&self->group);
+    self->result = 7;
+    AIO_FINALLY;
+    aio_release(self->again);
+    aio_release(self->failing);
+    AIO_END;
+}
+
+static void on_error(struct aio_loop *loop, const struct aio_report *report)
+{
+    ++*(int *)loop->user;
+    (void)report;
+}
+
+static void sink_write(struct aio_sink *sink, const char *text, size_t length)
+{
+    (void)sink, (void)text, (void)length;
+}
+
+int main(void)
+{
+    int result = 0, errors = 0, failed = 0;
+    const char *s = NULL;
+    struct big b;
+    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors };
+    struct aio_loop loop;
+    struct aio_sink sink = { sink_write };
+
+    failed |= aio_run(aio_new(awaits));
+#ifndef KEYWORDS_ONLY
+    failed |= aio_run(aio_new(positional));
+#endif
+    failed |= aio_run(result, aio_new(tasks)) || result != 7;
+    failed |= aio_run(s, aio_new(text, .of = "s")) || strcmp(s, "s") != 0;
+    failed |= aio_run(b, aio_new(fill, .c = 'b')) || b.text[2999] != 'b';
+    failed |= aio_run_with(&options, result, aio_new(add, .a = 4, .b = 5)) || result != 9;
+    failed |= aio_run_with(&options, aio_new(fails, .error = AIO_EUSER)) != AIO_EUSER;
+    failed |= aio_main(aio_new(nothing, .times = 1));
+    if (aio_loop_init(&loop, &options))
+        return 1;
+    failed |= aio_loop_spawn(&loop, aio_new(fails, .error = AIO_EUSER)) != 0;
+    aio_dump(&loop, &sink);
+    while (aio_loop_deadline(&loop) != AIO_FOREVER)
+        failed |= aio_loop_turn(&loop, AIO_SEC(1)) < 0;
+    failed |= errors != 1;
+    failed |= aio_loop_run_until_complete(&loop, aio_new(nothing));
+    failed |= aio_loop_close(&loop);
+    failed |= !aio_strerror(AIO_ENOMEM) || !aio_error_name(AIO_ENOMEM) || aio_size_of(add) < 2 * sizeof(int);
+    return failed != 0;
+}
