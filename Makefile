@@ -14,6 +14,10 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c)
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' $(MAKEFILE_LIST)
 
+demo: examples  ## the examples, and a thousand clients on each poller
+	AIO_POLLER=select $(BUILD)/examples/10-demo
+	@if [ "$$(uname)" = Linux ]; then AIO_POLLER=epoll $(BUILD)/examples/10-demo; fi
+
 examples: $(EXAMPLES)   ## builds the examples into $(BUILD)/examples
 
 programs: $(TESTS)
@@ -42,4 +46,4 @@ $(BUILD)/bench/%: bench/%.c test/poller.h $(HEADERS)
 clean:          ## removes what was built
 	rm -rf $(BUILD)
 
-.PHONY: help examples programs check lint test clean
+.PHONY: help demo examples programs check lint test clean
