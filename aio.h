@@ -67,7 +67,7 @@
    Without a poller header, two hooks of yours drive the loop: AIO_NOW() gives the time in
    nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
 
-   Limits: 65,000 awaits in one coroutine, 255 references to one task, alignment of frames 16 bytes,
+   Limits: 32,768 timers at a time where pointers have 32 bits, 65,000 awaits in one coroutine, 255 references to one task, alignment of frames 16 bytes,
    results read after AIO_ENOMEM are zeroed up to 64 bytes. */
 #ifndef AIO_H_INCLUDED
 #define AIO_H_INCLUDED
@@ -297,7 +297,8 @@ enum {
     AIO_F_SETTLING_ = 64,               /* it waits for the members of its groups */
     AIO_F_DEAD_ = 128,                  /* freed */
     AIO_F_UNIT_ = 256,                  /* one of the library's constant results */
-    AIO_F_SEEN_ = 512                   /* somebody has looked at its error */
+    AIO_F_SEEN_ = 512,                  /* somebody has looked at its error */
+    AIO_F_OWN_ = 1024                   /* its AIO_ECANCELED is the cancellation of its own task */
 };
 
 /* One node parks a task, a callback or a deadline in exactly one place. Private. */
@@ -332,7 +333,7 @@ enum {
     AIO_N_CALLBACK_ = 1,                /* a struct aio_callback, not a task */
     AIO_N_MUST_CANCEL_ = 2,             /* a cancel strikes at the next suspension */
     AIO_N_FORWARDED_ = 4,               /* a cancel was passed on to what the task waits for */
-    AIO_N_STRUCK_ = 8,                  /* the task's own cancel is travelling up its frames */
+    AIO_N_STRUCK_ = 8,                  /* the AIO_ECANCELED of its await is its own, for AIO_F_OWN_ */
     AIO_N_SPAWNED_ = 16,                /* nobody has a handle */
     AIO_N_HELD_ = 32                    /* held back by its group's limit, not started */
 };
@@ -524,7 +525,7 @@ struct aio_thread_ {
     char *slab, *slab_end;              /* where slabs are */
     struct aio_chunk_ *chunks;
     struct aio_slab_ *free_slabs, *orphans;
-    size_t carved, chunk_bytes, peak;
+    size_t carved, chunk_bytes, held, peak;
     struct aio_loop *newest;            /* of the open ones */
     const struct aio_poller *poller;    /* of the loop that was made last: prints assertions */
 #if AIO_DEBUG
@@ -552,11 +553,13 @@ AIO_API_ AIO_NORETURN_ void aio_assert_failed_(const char *message, const char *
 static inline void *aio_alloc_(size_t size AIO_ORIGIN_TYPE_)
 {
 #if AIO_POOL
-    struct aio_coro **list = &aio_thread_.free[(size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_];
-    struct aio_coro *object;
-    if (aio_likely_(size <= AIO_POOL_SMALL_) && aio_likely_((object = *list) != NULL)) {
-        *list = (struct aio_coro *)object->up.link;
-        return object;
+    if (aio_likely_(size <= AIO_POOL_SMALL_)) {
+        struct aio_coro **list = &aio_thread_.free[(size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_];
+        struct aio_coro *object = *list;
+        if (aio_likely_(object != NULL)) {
+            *list = (struct aio_coro *)object->up.link;
+            return object;
+        }
     }
 #endif
     return aio_alloc_slow_(size AIO_ORIGIN_PASS_);
@@ -642,9 +645,13 @@ static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32
 {
     if (ret == aio_constant_(aio_ok_))
         return 0;
-    if (aio_likely_(ret->error == 0) && aio_likely_(ret->flags == AIO_F_CORO_)) {
-        aio_free_(ret, ret->type->size);
-        return 0;
+    if (aio_likely_(ret->error == 0)) {
+        if (aio_likely_(ret->flags == AIO_F_CORO_)) {
+            aio_free_(ret, ret->type->size);
+            return 0;
+        }
+        if (ret->flags & AIO_F_ROOT_)               /* a task: only borrowed */
+            return 0;
     }
     return aio_leave_slow_(self, ret, line);
 }
@@ -657,11 +664,6 @@ static inline int aio_catch_(struct aio_coro *self, struct aio_coro *ret, bool o
         return 0;
     }
     return aio_catch_slow_(self, ret, own, line);
-}
-
-static inline bool aio_struck_(void)
-{
-    return (aio_thread_.loop->current->node.flags & AIO_N_STRUCK_) != 0;
 }
 
 static inline struct aio_coro *aio_finish_(struct aio_coro *self)
@@ -911,7 +913,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
     AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); AIO_CAUGHT_(err, false); } while (0)
 #define AIO_CAUGHT_(err, own) \
     (err) = aio_catch_(&self->aio, aio_ret_, (own), __LINE__); \
-    if ((err) == AIO_ECANCELED && aio_struck_()) AIO_FAIL_
+    if ((err) == AIO_ECANCELED && self->aio.flags & AIO_F_OWN_) AIO_FAIL_
 
 /* AIO_CATCH(err, ...): as AIO_TRY, and takes the task's own cancellation too. Whoever catches that
    should have a reason, and end soon: nobody will ask again. */
@@ -1201,8 +1203,9 @@ AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout);
 AIO_API_ int aio_loop_fileno(const struct aio_loop *loop);
 /* When the next turn is due: aio_loop_time now if something is ready, AIO_FOREVER if no timer runs. */
 AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop);
-/* Cancels what is unfinished in order of creation, waits for its end, and gives everything back.
-   Handles stay valid until they are released. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if tasks
+/* Cancels what is unfinished in order of creation, waits for its end, runs the callbacks that are due
+   (others are forgotten, and may be used again), and gives everything back. Handles stay valid until
+   they are released. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if tasks
    were left that could never end (they are lost, and AIO_DEBUG names them). Twice is once. */
 AIO_API_ int aio_loop_close(struct aio_loop *loop);
 /* The time, read from the clock now. */
@@ -1644,23 +1647,35 @@ static char *aio_align_(char *p, uintptr_t alignment)
     return p + ((0 - (uintptr_t)p) & (alignment - 1));
 }
 
+/* What the pool holds, and the most that it has held. */
+static void aio_pool_took_(size_t size)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    thread->held += size;
+    if (thread->held > thread->peak)
+        thread->peak = thread->held;
+}
+
 #if AIO_POOL_BYTES
 static union { long double align; char bytes[AIO_POOL_BYTES]; } aio_arena_;
+static struct aio_thread_ *aio_arena_owner_;    /* the one thread that has it. For others memory is out */
 
 /* Everything comes from one array. Large blocks are powers of two, so that they can be used again. */
 static char *aio_arena_carve_(size_t size, uintptr_t alignment)
 {
     struct aio_thread_ *thread = &aio_thread_;
     char *at;
-    if (!thread->bump) {
+    if (!aio_arena_owner_) {
+        aio_arena_owner_ = thread;
         thread->bump = aio_align_(aio_arena_.bytes, AIO_POOL_STEP_);
         thread->bump_end = aio_arena_.bytes + sizeof aio_arena_.bytes;
-    }
+    } else if (aio_arena_owner_ != thread)
+        return NULL;
     at = aio_align_(thread->bump, alignment);
     if (at > thread->bump_end || (size_t)(thread->bump_end - at) < size)
         return NULL;
+    aio_pool_took_((size_t)(at + size - thread->bump));
     thread->bump = at + size;
-    thread->peak = (size_t)(thread->bump - aio_arena_.bytes);
     return at;
 }
 
@@ -1673,13 +1688,17 @@ static unsigned aio_block_class_(size_t *size)
     return AIO_POOL_CLASSES_ + k;
 }
 
+static size_t aio_block_size_(size_t k) { return (size_t)AIO_POOL_SMALL_ << (k - AIO_POOL_CLASSES_ + 1); }
+
 static void *aio_block_new_(size_t size)
 {
+    size_t wanted = size;
     struct aio_coro **list = &aio_thread_.free[aio_block_class_(&size)];
-    struct aio_coro *block = *list;
-    if (!block)
-        return aio_arena_carve_(size, AIO_POOL_STEP_);
-    *list = (struct aio_coro *)block->up.link;
+    struct aio_coro *block = size < wanted ? NULL : *list;
+    if (block)
+        *list = (struct aio_coro *)block->up.link;
+    else if (size >= wanted && (block = (struct aio_coro *)(void *)aio_arena_carve_(size, AIO_POOL_STEP_)) != NULL)
+        aio_thread_.carved += size;
     return block;
 }
 
@@ -1708,14 +1727,14 @@ static void aio_block_free_(void *memory, size_t size)
 static char *aio_chunk_new_(size_t *size)
 {
     struct aio_thread_ *thread = &aio_thread_;
-    size_t bytes = thread->chunk_bytes ? thread->chunk_bytes : 4 * (size_t)AIO_SLAB_BYTES;
-    struct aio_chunk_ *chunk = (struct aio_chunk_ *)AIO_MALLOC(bytes);
+    size_t least = AIO_POOL ? 2 * (size_t)AIO_POOL_SMALL_ : 0, bytes = 4 * (size_t)AIO_SLAB_BYTES;
+    struct aio_chunk_ *chunk;
+    bytes = thread->chunk_bytes ? thread->chunk_bytes : bytes < least ? least : bytes;
+    chunk = (struct aio_chunk_ *)AIO_MALLOC(bytes);
     if (!chunk)
         return NULL;
-    if (bytes < 64 * (size_t)AIO_SLAB_BYTES)
-        bytes *= 2;
-    *size = thread->chunk_bytes ? thread->chunk_bytes : 4 * (size_t)AIO_SLAB_BYTES;
-    thread->chunk_bytes = bytes;
+    *size = bytes;
+    thread->chunk_bytes = bytes < 64 * (size_t)AIO_SLAB_BYTES ? bytes * 2 : bytes;
     chunk->next = thread->chunks;
     thread->chunks = chunk;
     return (char *)chunk;
@@ -1735,7 +1754,7 @@ static char *aio_carve_(size_t size)
         thread->bump_end = chunk + bytes;
     }
     thread->bump = at + size;
-    thread->peak += size;
+    aio_pool_took_(size);
     return at;
 }
 #endif
@@ -1753,7 +1772,7 @@ static char *aio_slab_carve_(void)
         thread->slab_end = at + (size_t)(chunk + bytes - at) / AIO_SLAB_BYTES * AIO_SLAB_BYTES;
     }
     thread->slab = at + AIO_SLAB_BYTES;
-    thread->peak += AIO_SLAB_BYTES;
+    aio_pool_took_(AIO_SLAB_BYTES);
     return at;
 }
 #endif
@@ -1805,7 +1824,7 @@ AIO_API_ void *aio_alloc_slow_(size_t size, const char *file, uint32_t line)
     if (thread->objects)
         thread->objects->prev = object;
     thread->objects = object;
-    thread->peak += size;
+    aio_pool_took_(size);
     return object + 1;
 }
 
@@ -1830,6 +1849,7 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
         object->prev->next = object->next;
     else
         aio_thread_.objects = object->next;
+    aio_thread_.held -= object->size;
     aio_memset_(memory, 0xa5, object->size);
     c->type = type;
     c->flags = AIO_F_DEAD_;
@@ -1880,6 +1900,11 @@ static bool aio_pool_all_free_(const struct aio_thread_ *thread)
     for (i = 0; i < AIO_POOL_CLASSES_; i++)
         for (c = thread->free[i]; c; c = (const struct aio_coro *)c->up.link)
             free_bytes += i * AIO_POOL_STEP_;
+#if AIO_POOL_BYTES
+    for (; i < AIO_POOL_CLASSES_ + AIO_POOL_LARGE_; i++)
+        for (c = thread->free[i]; c; c = (const struct aio_coro *)c->up.link)
+            free_bytes += aio_block_size_(i);
+#endif
     return free_bytes == thread->carved;
 }
 
@@ -1907,6 +1932,13 @@ static void aio_pool_give_back_(void)
     thread->chunks = NULL;
     thread->free_slabs = NULL;
     thread->carved = thread->chunk_bytes = 0;
+#if AIO_POOL_BYTES
+    if (aio_arena_owner_ == thread)
+        aio_arena_owner_ = NULL;
+#endif
+#if !AIO_DEBUG
+    thread->held = 0;
+#endif
 }
 
 AIO_API_ size_t aio_pool_peak(void) { return aio_thread_.peak; }
@@ -1953,7 +1985,7 @@ static AIO_COLD_ void aio_orphan_free_(struct aio_slab_ *slab)
     aio_pool_give_back_();
 }
 
-static void aio_task_free_(struct aio_task *task)
+static inline void aio_task_free_(struct aio_task *task)
 {
     struct aio_slab_ *slab = aio_slab_of_(task);
     task->node.place = AIO_AT_NOTHING_;
@@ -2104,21 +2136,31 @@ static void aio_timer_down_(struct aio_loop *loop, uint32_t i, struct aio_timer_
     aio_timer_put_(loop, i, slot);
 }
 
+/* A parked task keeps its place in the heap in half a word. */
+#if UINTPTR_MAX > 0xffffffff
+#define AIO_TIMERS_MOST_ 0x40000000u
+#else
+#define AIO_TIMERS_MOST_ 0x8000u
+#endif
 #if AIO_POOL_BYTES
+AIO_STATIC_ASSERT_(AIO_TIMERS <= AIO_TIMERS_MOST_, aio_timers_fit);
 static struct aio_timer_slot_ aio_timer_slots_[AIO_TIMERS];
+static struct aio_loop *aio_timers_owner_;      /* a second loop gets none */
 static bool aio_timer_grow_(struct aio_loop *loop)
 {
-    if (loop->timers)
+    if (aio_timers_owner_)
         return false;
+    aio_timers_owner_ = loop;
     loop->timers = aio_timer_slots_;
     loop->timer_capacity = AIO_TIMERS;
     return true;
 }
 #else
+
 static bool aio_timer_grow_(struct aio_loop *loop)
 {
     uint32_t capacity = loop->timer_capacity ? loop->timer_capacity * 2 : 64;
-    struct aio_timer_slot_ *slots = capacity > UINT32_MAX / 2 ? NULL :
+    struct aio_timer_slot_ *slots = capacity > AIO_TIMERS_MOST_ ? NULL :
         (struct aio_timer_slot_ *)AIO_MALLOC(capacity * sizeof *slots);
     if (!slots)
         return false;
@@ -2265,6 +2307,15 @@ static struct aio_coro *aio_root_of_(struct aio_task *task)
     return c;
 }
 
+/* The request has arrived in a frame that is on its way out. */
+static void aio_cancel_own_(struct aio_coro *c)
+{
+    if (!c->error || c->error == AIO_ECANCELED) {
+        c->error = AIO_ECANCELED;
+        c->flags |= AIO_F_OWN_;
+    }
+}
+
 /* A task that has not begun: only its FINALLY will run. */
 static void aio_strike_first_step_(struct aio_task *task)
 {
@@ -2282,7 +2333,6 @@ static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
         node->flags |= AIO_N_MUST_CANCEL_;
         return;
     }
-    node->flags |= AIO_N_STRUCK_;
     if (node->flags & AIO_N_HELD_) {
         aio_strike_first_step_(task);
         aio_group_release_held_(loop, task);
@@ -2290,14 +2340,16 @@ static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
         task->leaf->flags &= (uint16_t)~AIO_F_SETTLING_;
         if (node->place == AIO_AT_SETTLE_)
             aio_wake_(loop, task, aio_constant_(aio_canceled_));
-        if (!task->leaf->error)
-            task->leaf->error = AIO_ECANCELED;
+        aio_cancel_own_(task->leaf);
     } else if (node->place == AIO_AT_READY_) {
         if (task->leaf->pc == AIO_PC_START_ && task->leaf->flags & AIO_F_ROOT_)
             aio_strike_first_step_(task);
-        else
+        else {
+            node->flags |= AIO_N_STRUCK_;
             node->u.ret = aio_constant_(aio_canceled_);
+        }
     } else {
+        node->flags |= AIO_N_STRUCK_;
         aio_unpark_(loop, task);
         aio_wake_(loop, task, aio_constant_(aio_canceled_));
     }
@@ -2434,12 +2486,19 @@ static void aio_drop_(struct aio_coro *c)
         aio_frame_free_(c);
 }
 
-static void aio_expect_unrun_(const struct aio_coro *c)
+static AIO_COLD_ void aio_expect_unrun_slow_(const struct aio_coro *c)
 {
     AIO_EXPECT_(!(c->flags & AIO_F_DEAD_), "used after it was freed (awaited twice?)", c);
     AIO_EXPECT_(c->flags & AIO_F_CORO_ && !(c->flags & AIO_F_ROOT_),
                 "is a task or a future, a coroutine object was expected", c);
     AIO_EXPECT_(c->pc == AIO_PC_START_, "a coroutine object runs only once", c);
+}
+
+static inline void aio_expect_unrun_(const struct aio_coro *c)
+{
+    if (aio_unlikely_((c->flags & (AIO_F_CORO_ | AIO_F_ROOT_ | AIO_F_DEAD_)) != AIO_F_CORO_ ||
+                      c->pc != AIO_PC_START_))
+        aio_expect_unrun_slow_(c);
 }
 
 static struct aio_coro *aio_proxy_inner_(struct aio_coro *c);
@@ -2455,7 +2514,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c)
 }
 
 /* Makes a record for c, which is discarded if that fails. The task is not queued yet. */
-static struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_coro *c, int refs)
+static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_coro *c, int refs)
 {
     struct aio_task *task;
     aio_expect_unrun_(c);
@@ -2524,7 +2583,7 @@ static AIO_COLD_ void aio_report_unseen_(struct aio_task *task, struct aio_coro 
                     loop->trace.last == root ? &loop->trace : NULL);
 }
 
-static void aio_unref_(struct aio_task *task, struct aio_coro *root)
+static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
 {
     if (--task->node.refs)
         return;
@@ -2533,7 +2592,10 @@ static void aio_unref_(struct aio_task *task, struct aio_coro *root)
     if (task->extension)
         aio_free_(task->extension, sizeof *task->extension);
     root->flags &= (uint16_t)~AIO_F_ROOT_;
-    aio_frame_free_(root);
+    if (aio_likely_(root->flags == AIO_F_CORO_))
+        aio_free_(root, root->type->size);
+    else
+        aio_frame_free_(root);
     aio_task_free_(task);                           /* last: it may give back all memory */
 }
 
@@ -2649,8 +2711,9 @@ AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, siz
 }
 
 /* Tells one who waited for c, which is done. */
-static void aio_notify_(struct aio_loop *loop, struct aio_node *node, struct aio_coro *c)
+static inline void aio_notify_(struct aio_node *node, struct aio_coro *c)
 {
+    struct aio_task *task = aio_node_task_(node);
     if (node->flags & AIO_N_CALLBACK_) {
         aio_ready_add_(aio_node_callback_(node)->loop, node);
         return;
@@ -2660,22 +2723,35 @@ static void aio_notify_(struct aio_loop *loop, struct aio_node *node, struct aio
         if (c->error == AIO_ECANCELED)
             node->flags |= AIO_N_STRUCK_;
     }
-    aio_wake_(loop, aio_node_task_(node), c);
+    aio_wake_(aio_loop_of_(task), task, c);
+}
+
+/* Tells all: the whole circle leaves the list at once. */
+static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
+{
+    struct aio_node *last = *head, *node, *next;
+    if (!last)
+        return;
+    *head = NULL;
+    next = last->link.next;
+    do {
+        node = next;
+        next = node->link.next;
+        aio_notify_(node, c);
+    } while (node != last);
 }
 
 static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root);
 
-static void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
+static inline void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
-    struct aio_node *node;
     if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_) && !root->error)
         root->error = AIO_ECANCELED;                /* asked to end, it ended without noticing */
     root->pc = AIO_PC_DONE_;
     task->node.place = AIO_AT_DONE_;
     task->leaf = root;
     loop->task_count--;
-    while ((node = aio_list_pop_(&task->waiters)) != NULL)
-        aio_notify_(loop, node, root);
+    aio_notify_all_(&task->waiters, root);
     if (task->extension && task->extension->group)
         aio_group_member_done_(loop, task, root);
     else if (aio_unlikely_(root->error != 0) && task->node.flags & AIO_N_SPAWNED_ &&
@@ -2696,7 +2772,7 @@ AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_deep_(struct aio_coro *self, s
 }
 
 /* Waits for a task or a future. forward: a cancel of the wait is passed on to it. */
-static struct aio_coro *aio_await_target_(struct aio_coro *self, struct aio_coro *c, bool forward)
+static inline struct aio_coro *aio_await_target_(struct aio_coro *self, struct aio_coro *c, bool forward)
 {
     struct aio_task *task = aio_thread_.loop->current;
     bool strike;
@@ -2729,10 +2805,10 @@ AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro
 {
     if (!c)
         return aio_constant_(aio_nomem_);
+    if (aio_likely_(aio_is_task_or_future_(c)))
+        return aio_await_target_(self, c, true);
     if (c->flags & AIO_F_UNIT_)
         return aio_park_yield(self) ? aio_constant_(aio_canceled_) : NULL;
-    if (aio_is_task_or_future_(c))
-        return aio_await_target_(self, c, true);
     aio_expect_unrun_(c);
     if (!aio_thread_.loop->depth)
         return aio_await_deep_(self, c);
@@ -2754,25 +2830,40 @@ static AIO_COLD_ void aio_trace_(struct aio_coro *self, const struct aio_coro *r
     aio_trace_add_(trace, self->type, line);
 }
 
-AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+/* Did ret come back with the cancellation of the task that runs? Its await says so once; from then on
+   the frames do, each for the one above it, so that a cleanup on the way may wait for other things. */
+static bool aio_is_own_(const struct aio_coro *ret)
+{
+    struct aio_node *node = &aio_thread_.loop->current->node;
+    bool struck = (node->flags & AIO_N_STRUCK_) != 0;
+    node->flags &= (uint8_t)~AIO_N_STRUCK_;
+    return ret->error == AIO_ECANCELED &&
+        (struck || (ret->flags & (AIO_F_OWN_ | AIO_F_ROOT_)) == AIO_F_OWN_);
+}
+
+static int aio_leave_with_(struct aio_coro *self, struct aio_coro *ret, bool is_own, uint32_t line)
 {
     int error = ret->error;
     if (error) {
         aio_trace_(self, ret, error, line);
         self->error = error;
+        self->flags = (uint16_t)((self->flags & ~AIO_F_OWN_) | (is_own ? AIO_F_OWN_ : 0));
     }
     aio_drop_(ret);
     return error;
 }
 
+AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    return aio_leave_with_(self, ret, aio_is_own_(ret), line);
+}
+
 AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line)
 {
-    struct aio_task *task = aio_thread_.loop->current;
     int error = ret->error;
-    if (error == AIO_ECANCELED && !own && task->node.flags & AIO_N_STRUCK_)
-        return aio_leave_slow_(self, ret, line);
-    if (error)
-        task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
+    bool is_own = aio_is_own_(ret);
+    if (is_own && !own)
+        return aio_leave_with_(self, ret, true, line);
     aio_drop_(ret);
     return error;
 }
@@ -2782,6 +2873,7 @@ AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line)
     AIO_ASSERT(error < 0, "AIO_RAISE takes a negative number", self->type->name, self->type->file, line);
     aio_trace_(self, NULL, error, line);
     self->error = error;
+    self->flags &= (uint16_t)~AIO_F_OWN_;
 }
 
 static void aio_groups_close_(struct aio_coro *self);
@@ -2851,14 +2943,11 @@ AIO_API_ struct aio_void *aio_sleep_until(aio_time deadline)
 
 /* -------------------------------------------------------------------------------- futures */
 
-/* The loop of whoever waits first: a future knows none. */
 static void aio_future_finish_(struct aio_coro *future, int error)
 {
-    struct aio_node *node;
     future->pc = AIO_PC_DONE_;
     future->error = error;
-    while ((node = aio_list_pop_(&future->up.waiters)) != NULL)
-        aio_notify_(node->flags & AIO_N_CALLBACK_ ? NULL : aio_loop_of_(aio_node_task_(node)), node, future);
+    aio_notify_all_(&future->up.waiters, future);
 }
 
 static void aio_expect_future_(const struct aio_coro *future)
@@ -2899,9 +2988,9 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
 {
     AIO_EXPECT_(aio_is_task_or_future_(c), "is not a task or a future", c);
     AIO_EXPECT_(callback->node.place == AIO_AT_NOTHING_, "the callback waits for something else already", c);
-    if (c->flags & AIO_F_ROOT_)
+    if (c->flags & AIO_F_ROOT_ && aio_loop_of_(c->up.task))
         callback->loop = aio_loop_of_(c->up.task);
-    else if (aio_thread_.loop)
+    else if (aio_thread_.loop)                      /* of a future, or of a task that has outlived its loop */
         callback->loop = aio_thread_.loop;
     AIO_EXPECT_(callback->loop != NULL, "no loop to call the callback from", c);
     callback->node.flags = AIO_N_CALLBACK_;
@@ -2948,7 +3037,6 @@ static int aio_deadline_end_(struct aio_loop *loop, struct aio_deadline_ *deadli
         aio_withdraw_(task, deadline->entry);
     if (!deadline->expired || error != AIO_ECANCELED || task->node.cancels > deadline->entry)
         return error;
-    task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
     return AIO_ETIMEDOUT;
 }
 
@@ -2979,7 +3067,7 @@ static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *in
         return aio_constant_(aio_canceled_);
     aio_expect_unrun_(inner);
     inner->pc = AIO_PC_FINALLY_;
-    inner->error = AIO_ECANCELED;
+    aio_cancel_own_(inner);
     inner->up.caller = c;
     return inner->type->body(inner, NULL);
 }
@@ -2989,6 +3077,8 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
     struct aio_loop *loop = aio_thread_.loop;
+    if (aio_is_own_(ret))
+        c->flags |= AIO_F_OWN_;
     if (aio_has_result_(ret, proxy->size))
         aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
@@ -3236,8 +3326,12 @@ static bool aio_waits_for_group_(const struct aio_task *task, const struct aio_g
     const struct aio_coro *leaf = task->leaf;
     if (task->node.place == AIO_AT_RUN_)
         return false;
-    if (leaf->flags & AIO_F_SETTLING_)
-        return leaf == group->owner;
+    if (leaf->flags & AIO_F_SETTLING_ && leaf == group->owner) {
+        const struct aio_group *newest = task->extension->open;
+        while (newest != group && (newest->owner != leaf || !newest->active))
+            newest = newest->next;
+        return newest == group;                     /* otherwise it waits for a newer one of its groups */
+    }
     return leaf->type->body == aio_join_body_ && ((const struct aio_join_ *)(const void *)leaf)->group == group;
 }
 
@@ -3312,7 +3406,6 @@ static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struc
     if (error && error != AIO_ECANCELED)
         return error;
     group->told = true;
-    task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
     if (task->node.cancels > group->entry && error) /* somebody else's request still stands */
         task->node.flags |= AIO_N_MUST_CANCEL_;
     if (group->trace) {
@@ -3333,8 +3426,10 @@ AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc)
     self->flags &= (uint16_t)~AIO_F_SETTLING_;
     for (group = aio_group_open_in_(task, self, NULL); group; group = aio_group_open_in_(task, self, group)) {
         if (group->active) {
-            if (!aio_may_park_(task) && !self->error)
-                self->error = AIO_ECANCELED;
+            if (!aio_may_park_(task)) {
+                task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
+                aio_cancel_own_(self);
+            }
             if (self->error && !group->closing)
                 aio_group_cancel(group);
             self->pc = pc;
@@ -3734,16 +3829,16 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
     do {
         if (!loop->head || loop->since_look >= AIO_LOOK_EVERY_)
             error = aio_look_(loop, timeout);
-        loop->turn_last = loop->head ? loop->tail : NULL;
-        while (aio_likely_(loop->turn_last != NULL && error >= 0)) {
+        loop->turn_last = loop->head && error >= 0 ? loop->tail : NULL;
+        while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
             loop->head = node->link.next;
             aio_node_run_watched_(loop, node);
             ran++;
             if (node == loop->turn_last)
                 break;
-            if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_))
-                error = aio_look_(loop, 0);
+            if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_) && (error = aio_look_(loop, 0)) < 0)
+                break;
         }
         loop->since_look++;
     } while (until && until->pc != AIO_PC_DONE_ && error >= 0);
@@ -3922,20 +4017,25 @@ static void aio_cancel_all_(struct aio_loop *loop, const uint32_t *since)
 }
 
 /* Until no task is left. Tasks that are born while others clean up are cancelled too, each task once:
-   a second request would hurry the cleanup that the first one began. */
+   a second request would hurry the cleanup that the first one began. Then the callbacks that are due:
+   the end of the last task, say, and what other threads have posted. */
 static int aio_loop_drain_(struct aio_loop *loop)
 {
     int error = 0;
     uint32_t seen = loop->seq, seq;
     aio_cancel_all_(loop, NULL);
-    while (loop->task_count && error >= 0) {
-        if (seen != loop->seq) {
-            seq = loop->seq;
-            aio_cancel_all_(loop, &seen);
-            seen = seq;
+    do {
+        while (loop->task_count && error >= 0) {
+            if (seen != loop->seq) {
+                seq = loop->seq;
+                aio_cancel_all_(loop, &seen);
+                seen = seq;
+            }
+            error = aio_turns_(loop, -1, NULL);
         }
-        error = aio_turns_(loop, -1, NULL);
-    }
+        if (error >= 0)
+            error = aio_turns_(loop, 0, NULL);
+    } while (loop->task_count && error >= 0);
     return error < 0 ? error : 0;
 }
 
@@ -3993,11 +4093,28 @@ static void aio_slabs_close_(struct aio_loop *loop)
     loop->free_tasks = NULL;
 }
 
+/* Callbacks are their owners' memory: they are told that they wait no more. */
+static void aio_callbacks_drop_(struct aio_loop *loop)
+{
+    struct aio_node *node;
+    uint32_t i;
+    for (i = 0; i < loop->timer_count; i++) {
+        node = loop->timers[i].node;
+        node->place = node->flags & AIO_N_CALLBACK_ ? AIO_AT_NOTHING_ : node->place;
+    }
+    for (node = loop->head; node; node = node->link.next)
+        node->place = node->flags & AIO_N_CALLBACK_ ? AIO_AT_NOTHING_ : node->place;
+}
+
 static void aio_loop_free_(struct aio_loop *loop)
 {
     struct aio_loop **at;
+    aio_callbacks_drop_(loop);
     aio_slabs_close_(loop);
-#if !AIO_POOL_BYTES
+#if AIO_POOL_BYTES
+    if (loop->timers)
+        aio_timers_owner_ = NULL;
+#else
     if (loop->timers)
         AIO_FREE(loop->timers);
 #endif
@@ -4050,6 +4167,9 @@ AIO_API_ void aio_after_fork(void)
     for (loop = aio_thread_.newest; loop; loop = loop->older) {
         aio_at_close_(loop);
         loop->poller->close(loop);
+#if AIO_POOL_BYTES
+        aio_timers_owner_ = NULL;
+#endif
         loop->open = loop->running = 0;
         loop->poller_fd = -1;
     }
