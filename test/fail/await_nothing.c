@@ -1,0 +1,15 @@
+/* all -O0 error: expected (primary-)?expression
+   Nothing is no awaitable. */
+#include "aio.h"
+struct other { int x; };
+struct one { AIO_FRAME(int); int x; };
+extern AIO_DECLARE(one);
+struct none { AIO_FRAME(void); };
+extern AIO_DECLARE(none);
+struct lose { AIO_FRAME(void); int x; struct other other; const char *text; };
+AIO_CORO(lose)
+{
+    AIO_BEGIN;
+    AIO_AWAIT();
+    AIO_END;
+}

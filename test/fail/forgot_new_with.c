@@ -1,0 +1,15 @@
+/* gcc,g++ -O0 warning: ignoring return value of .*aio_made_.*warn_unused_result
+   gcc,g++ -O2 warning: ignoring return value of .*aio_made_.*warn_unused_result
+   clang,clang++ -O0 warning: (ignoring return value|expression result unused)
+   AIO_AWAIT forgotten around aio_new with arguments. */
+#include "aio.h"
+struct one { AIO_FRAME(int); int x; };
+extern AIO_DECLARE(one);
+#define one(...) aio_new(one, __VA_ARGS__)
+struct lose { AIO_FRAME(void); struct aio_group group; };
+AIO_CORO(lose)
+{
+    AIO_BEGIN;
+    aio_new(one, .x = 1);
+    AIO_END;
+}

@@ -1,0 +1,18 @@
+/* gcc -O0 error: incompatible types when assigning
+   clang -O0 error: assigning to 'int' from incompatible type 'struct aio_nothing_'
+   g++ -O0 error: cannot convert .*aio_nothing_. to .int.
+   clang++ -O0 error: assigning to 'int' from incompatible type '(struct )?aio_nothing_'
+   AIO_WHILE needs a result. */
+#include "aio.h"
+struct other { int x; };
+struct one { AIO_FRAME(int); int x; };
+extern AIO_DECLARE(one);
+struct none { AIO_FRAME(void); };
+extern AIO_DECLARE(none);
+struct lose { AIO_FRAME(void); int x; struct other other; const char *text; };
+AIO_CORO(lose)
+{
+    AIO_BEGIN;
+    AIO_WHILE(self->x, aio_new(none)) continue;
+    AIO_END;
+}
