@@ -43,6 +43,7 @@ AIO_API_ const struct aio_poller *aio_epoll(void);
 #define AIO_EPOLL_H_IMPLEMENTED
 #include "aio.h"                        /* its implementation, if it came without before */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -77,6 +78,19 @@ static void aio_epoll_close_(struct aio_loop *loop)
     loop->poller_fd = -1;
 }
 
+/* 0 to 2 are the standard descriptors, also in a process that was started without them. */
+static int aio_epoll_above_(int fd)
+{
+    int high = fd, error;
+    if (fd >= 0 && fd <= 2) {
+        high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        error = errno;
+        close(fd);
+        errno = error;
+    }
+    return high;
+}
+
 static int aio_epoll_open_(struct aio_loop *loop)
 {
     struct aio_epoll_ *epoll = (struct aio_epoll_ *)aio_block_new_(sizeof *epoll);
@@ -86,8 +100,8 @@ static int aio_epoll_open_(struct aio_loop *loop)
         return AIO_ENOMEM;
     loop->poller_data = epoll;
     epoll->coarse = false;
-    epoll->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    loop->poller_fd = epoll_create1(EPOLL_CLOEXEC);
+    epoll->wake = aio_epoll_above_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    loop->poller_fd = aio_epoll_above_(epoll_create1(EPOLL_CLOEXEC));
     event.events = EPOLLIN | EPOLLET;   /* every write to it is an edge: it need not be read */
     event.data.u64 = AIO_EPOLL_WAKE_;
     if (epoll->wake >= 0 && loop->poller_fd >= 0 &&

@@ -167,7 +167,8 @@ static int aio_errno_(int number)
 enum {
     AIO_FD_NEW_,                        /* not looked at yet */
     AIO_FD_STREAM_,                     /* a socket: a short read has drained it */
-    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart */
+    AIO_FD_STREAM_BLOCKING_,            /* the same without O_NONBLOCK: ask poll(2) before accept(2) */
+    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart, with or without */
     AIO_FD_FILE_,                       /* a regular file, a directory: never waits */
     AIO_FD_NONBLOCKING_,                /* something else, with O_NONBLOCK */
     AIO_FD_BLOCKING_                    /* something else without: ask poll(2) before each try */
@@ -178,13 +179,13 @@ static int aio_fd_kind_of_(int fd)
     int type = 0, flags;
     socklen_t size = sizeof type;
     struct stat status;
+    flags = fcntl(fd, F_GETFL);
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
-        return type == SOCK_STREAM ? AIO_FD_STREAM_ : AIO_FD_MESSAGE_;
+        return type != SOCK_STREAM ? AIO_FD_MESSAGE_ : flags & O_NONBLOCK ? AIO_FD_STREAM_ : AIO_FD_STREAM_BLOCKING_;
     if (errno != ENOTSOCK)
         return aio_errno_(errno);
     if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
         return AIO_FD_FILE_;
-    flags = fcntl(fd, F_GETFL);
     return flags < 0 ? aio_errno_(errno) : flags & O_NONBLOCK ? AIO_FD_NONBLOCKING_ : AIO_FD_BLOCKING_;
 }
 
@@ -393,10 +394,14 @@ struct aio_io_ {
 static bool aio_io_would_block_(int fd, unsigned want)
 {
     struct pollfd query;
+    int n;
     query.fd = fd;
     query.events = want == AIO_READABLE ? POLLIN : POLLOUT;
     query.revents = 0;
-    return poll(&query, 1, 0) == 0;
+    do
+        n = poll(&query, 1, 0);
+    while (n < 0 && errno == EINTR);
+    return n == 0;
 }
 
 /* write(2), which raises SIGPIPE where send(2) can be told not to: the signal is held back meanwhile, and
@@ -430,7 +435,7 @@ static ssize_t aio_io_try_(const struct aio_io_ *io, int kind, unsigned want)
         errno = EAGAIN;
         return -1;
     }
-    if (kind == AIO_FD_STREAM_ || kind == AIO_FD_MESSAGE_)
+    if (kind <= AIO_FD_MESSAGE_)
         return want == AIO_READABLE ? recv(io->fd, at, left, MSG_DONTWAIT)
                                     : send(io->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (want == AIO_READABLE)
@@ -465,7 +470,7 @@ static int aio_io_step_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
             return 1;
         }
         io->result += n;
-        if ((size_t)n < left && entry->kind == AIO_FD_STREAM_ && !entry->hangup && n > 0)
+        if ((size_t)n < left && entry->kind <= AIO_FD_STREAM_BLOCKING_ && !entry->hangup && n > 0)
             entry->drained |= (uint8_t)want;
         if (n == 0 && want == AIO_READABLE) {
             io->aio.error = all ? AIO_EEOF : 0;
@@ -666,6 +671,10 @@ static void aio_accept_again_(struct aio_callback *callback)
 
 static int aio_accept_now_(int fd, int kind)
 {
+    if ((kind == AIO_FD_STREAM_BLOCKING_ || kind == AIO_FD_MESSAGE_) && aio_io_would_block_(fd, AIO_READABLE))
+        return AIO_EAGAIN;
+    if (kind == AIO_FD_STREAM_BLOCKING_)
+        kind = AIO_FD_STREAM_;
 #if defined __linux__ && defined SOCK_NONBLOCK
     return aio_fd_adopt_(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), true, kind);
 #else

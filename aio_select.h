@@ -70,17 +70,25 @@ static void aio_select_close_(struct aio_loop *loop)
     loop->poller_data = NULL;
 }
 
+/* A pipe that nobody else notices: not among the standard descriptors, 0 to 2, also in a process that was
+   started without them. Whatever the error, what is in fds is to be closed. */
 static int aio_select_pipe_(int fds[2])
 {
-    int i;
+    int i, low;
     if (pipe(fds) < 0) {
         fds[0] = fds[1] = -1;
         return -errno;
     }
-    for (i = 0; i < 2; i++)
-        if (fds[i] >= FD_SETSIZE || fcntl(fds[i], F_SETFL, O_NONBLOCK) < 0 ||
+    for (i = 0; i < 2; i++) {
+        low = fds[i];
+        if (low <= 2 && (fds[i] = fcntl(low, F_DUPFD_CLOEXEC, 3)) >= 0)
+            close(low);
+        else if (low <= 2)
+            fds[i] = low;
+        if (fds[i] <= 2 || fds[i] >= FD_SETSIZE || fcntl(fds[i], F_SETFL, O_NONBLOCK) < 0 ||
             fcntl(fds[i], F_SETFD, FD_CLOEXEC) < 0)
             return AIO_EMFILE;
+    }
     return 0;
 }
 
