@@ -18,9 +18,9 @@
 
    Prints on standard error:
        Traceback (most recent call last):
-         program (examples/03-errors.c:77)
-         load (examples/03-errors.c:54)
-         parse (examples/03-errors.c:38)
+         program (examples/03-errors.c:85)
+         load (examples/03-errors.c:59)
+         parse (examples/03-errors.c:43)
        error: task 'program' failed: error of the application (-10000)
 */
 #include <stdio.h>

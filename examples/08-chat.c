@@ -23,7 +23,7 @@
 #include "aio_signal.h"
 
 
-enum { LINE = 512, OUTBOX = 16384 };
+enum { LINE = 512, OUTBOX = 65536 };
 #define GOODBYE AIO_SEC(2)                          /* to take what is left, when a client leaves */
 
 struct room { struct client *first; unsigned count; };
@@ -143,6 +143,7 @@ static AIO_CORO(client)
     AIO_WHILE(self->n, aio_recv(self->fd, self->in + self->in_used, LINE - self->in_used)) {
         self->in_used += (size_t)self->n;
         take_lines(self);
+        AIO_AWAIT(aio_sleep(0));                    /* a turn for the writers: only the slow overflow */
     }
     leave(self);
     self->leaving = true;

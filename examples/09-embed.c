@@ -80,8 +80,8 @@ int main(void)
         printf("guest: the host answered %d times\n", guest->result);
     else
         fprintf(stderr, "failed: %s\n", aio_strerror(error));
-    aio_loop_close(&loop);
-    aio_close(pair[0]);
     aio_release(guest);
+    aio_loop_close(&loop);                          /* would end the guest, had it not ended */
+    aio_close(pair[0]);
     return error == 0 ? 0 : 1;
 }
