@@ -514,8 +514,10 @@ struct aio_ptr { AIO_FRAME(void *); };
 
 /* -------------------------------------------------------- private: memory and the hot paths */
 
-enum { AIO_POOL_STEP_ = 16, AIO_POOL_SMALL_ = 1024, AIO_POOL_LARGE_ = 16 };
-enum { AIO_POOL_CLASSES_ = AIO_POOL_SMALL_ / AIO_POOL_STEP_ + 1 };
+enum {
+    AIO_POOL_STEP_ = 16, AIO_POOL_SMALL_ = 1024, AIO_POOL_LARGE_ = 16,
+    AIO_POOL_CLASSES_ = AIO_POOL_SMALL_ / AIO_POOL_STEP_ + 1
+};
 
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
@@ -2907,7 +2909,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
             c->error = ret->error;
         return c;
     }
-    if (sleep->when <= 0)
+    if (sleep->when <= 0 || (!sleep->relative && sleep->when <= loop->poller->now(loop)))
         c->error = aio_park_yield(leaf);
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
@@ -3058,16 +3060,19 @@ static void aio_proxy_free_(struct aio_coro *c)
     aio_free_(proxy, sizeof *proxy + proxy->offset + proxy->size);
 }
 
-/* Starts a coroutine object, or lets it run only its FINALLY. */
-static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *inner, bool cancelled)
+/* Starts a coroutine object, or, with an error, lets it run only its FINALLY: it was accepted. */
+static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *inner, int error)
 {
-    if (!cancelled)
+    if (!error)
         return aio_await_(c, inner);
     if (inner->flags & AIO_F_UNIT_)
-        return aio_constant_(aio_canceled_);
+        return error == AIO_ENOMEM ? aio_constant_(aio_nomem_) : aio_constant_(aio_canceled_);
     aio_expect_unrun_(inner);
     inner->pc = AIO_PC_FINALLY_;
-    aio_cancel_own_(inner);
+    if (error == AIO_ECANCELED)
+        aio_cancel_own_(inner);
+    else
+        inner->error = error;
     inner->up.caller = c;
     return inner->type->body(inner, NULL);
 }
@@ -3096,33 +3101,32 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
     struct aio_coro *inner = proxy->inner;
     struct aio_loop *loop = aio_thread_.loop;
-    bool cancelled = c->pc == AIO_PC_FINALLY_;      /* before the first step */
+    int error = c->pc == AIO_PC_FINALLY_ ? AIO_ECANCELED : 0;   /* before the first step */
     bool borrowed;
     if (c->pc == AIO_PC_END_)
         return aio_proxy_end_(c, ret);              /* what was inside may be gone */
     borrowed = aio_is_task_or_future_(inner);
-    if (cancelled && borrowed)
+    if (error && borrowed)
         return c;
     aio_deadline_begin_(&proxy->deadline, loop->current);
-    if (!cancelled && proxy->timeout <= 0 && !(borrowed && inner->pc == AIO_PC_DONE_)) {
+    if (!error && proxy->timeout <= 0 && !(borrowed && inner->pc == AIO_PC_DONE_)) {
         proxy->deadline.expired = true;
         if (borrowed && inner->flags & AIO_F_ROOT_)
             aio_task_cancel_(inner);
         else if (borrowed)
             aio_future_cancel_(inner);
         else
-            cancelled = true;
-    } else if (!cancelled && proxy->timeout > 0 && proxy->timeout != AIO_FOREVER) {
-        c->error = aio_timer_arm_(loop, &proxy->deadline.node, aio_deadline_(loop, proxy->timeout),
-                                  aio_deadline_fire_);
-        if (c->error) {
-            aio_discard_(inner);
-            c->pc = AIO_PC_DONE_;
+            error = AIO_ECANCELED;
+    } else if (!error && proxy->timeout > 0 && proxy->timeout != AIO_FOREVER) {
+        error = aio_timer_arm_(loop, &proxy->deadline.node, aio_deadline_(loop, proxy->timeout),
+                               aio_deadline_fire_);
+        if (error && borrowed) {
+            c->error = error;
             return c;
         }
     }
     c->pc = AIO_PC_END_;
-    ret = aio_proxy_start_(c, inner, cancelled);
+    ret = aio_proxy_start_(c, inner, error);
     return ret ? aio_proxy_end_(c, ret) : NULL;
 }
 
@@ -4100,10 +4104,12 @@ static void aio_callbacks_drop_(struct aio_loop *loop)
     uint32_t i;
     for (i = 0; i < loop->timer_count; i++) {
         node = loop->timers[i].node;
-        node->place = node->flags & AIO_N_CALLBACK_ ? AIO_AT_NOTHING_ : node->place;
+        if (node->flags & AIO_N_CALLBACK_)
+            node->place = AIO_AT_NOTHING_;
     }
     for (node = loop->head; node; node = node->link.next)
-        node->place = node->flags & AIO_N_CALLBACK_ ? AIO_AT_NOTHING_ : node->place;
+        if (node->flags & AIO_N_CALLBACK_)
+            node->place = AIO_AT_NOTHING_;
 }
 
 static void aio_loop_free_(struct aio_loop *loop)
