@@ -421,7 +421,9 @@ struct aio_timer_slot_ { aio_time deadline; struct aio_node *node; };
 
 struct aio_options {
     const struct aio_poller *poller;    /* NULL: AIO_DEFAULT_POLLER, the first header included */
-    aio_error_handler *on_error;        /* NULL: AIO_DEBUG prints, otherwise nothing happens */
+    aio_error_handler *on_error;        /* NULL: debug prints, otherwise nothing happens */
+    bool debug;                         /* report slow steps, and handles and tasks that are left over at
+                                           the end; AIO_DEBUG, which finds more, implies it */
     void *user;                         /* becomes loop->user */
 };
 
@@ -438,7 +440,7 @@ struct aio_loop {
     unsigned budget;                    /* operations that may still complete at once */
     struct aio_node *turn_last;         /* where the turn that is running ends */
     unsigned since_look;                /* resumptions since timers and descriptors were looked at */
-    uint8_t running, closing, stopping, open;
+    uint8_t running, closing, stopping, open, debug;
     uint32_t seq;                       /* of the next task */
     size_t task_count;                  /* unfinished ones */
     struct aio_task *free_tasks;
@@ -628,7 +630,9 @@ static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro
     if (__builtin_constant_p(c == aio_constant_(aio_ok_)) && c == aio_constant_(aio_ok_))
         return aio_await_yield_(self);
 #endif
-    if (aio_likely_(c != NULL) && aio_likely_(c->flags == AIO_F_CORO_ && c->pc == AIO_PC_START_)) {
+    if (aio_unlikely_(c == NULL) || c->flags & AIO_F_ROOT_) /* by itself: one comparison of flags and pc */
+        return aio_await_slow_(self, c);                    /* would wait for the store that made a task */
+    if (aio_likely_(c->flags == AIO_F_CORO_ && c->pc == AIO_PC_START_)) {
         struct aio_loop *loop = aio_thread_.loop;
         struct aio_coro *ret;
         c->up.caller = self;
@@ -1556,8 +1560,21 @@ AIO_API_ void aio_loop_report(struct aio_loop *loop, const struct aio_report *re
 {
     if (loop->on_error)
         loop->on_error(loop, report);
-    else if (AIO_DEBUG)
+    else if (loop->debug)
         aio_report_print(loop, report);
+}
+
+static AIO_COLD_ void aio_report_place_(struct aio_loop *loop, const char *message, struct aio_coro *task,
+                                        const char *name, const char *file, uint32_t line)
+{
+    struct aio_report report;
+    aio_memset_(&report, 0, sizeof report);
+    report.message = message;
+    report.task = (struct aio_any *)(void *)task;
+    report.name = name;
+    report.file = file;
+    report.line = line;
+    aio_loop_report(loop, &report);
 }
 
 static AIO_COLD_ void aio_report_(struct aio_loop *loop, const char *message, int error,
@@ -2745,7 +2762,7 @@ static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
 
 static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root);
 
-static inline void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
+static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
     if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_) && !root->error)
         root->error = AIO_ECANCELED;                /* asked to end, it ended without noticing */
@@ -3101,7 +3118,7 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
     struct aio_coro *inner = proxy->inner;
     struct aio_loop *loop = aio_thread_.loop;
-    int error = c->pc == AIO_PC_FINALLY_ ? AIO_ECANCELED : 0;   /* before the first step */
+    int error = c->pc == AIO_PC_FINALLY_ ? c->error : 0;    /* it ends before its first step */
     bool borrowed;
     if (c->pc == AIO_PC_END_)
         return aio_proxy_end_(c, ret);              /* what was inside may be gone */
@@ -3723,30 +3740,24 @@ static AIO_NOINLINE_ void aio_scribble_(void)
     for (i = 0; i < sizeof dead; i++)
         dead[i] = 0xa5;
 }
+#else
+#define aio_scribble_() (void)0
+#endif
 
-static void aio_slow_step_(struct aio_loop *loop, struct aio_coro *at, const char *name, aio_time took)
+static AIO_COLD_ void aio_slow_step_(struct aio_loop *loop, struct aio_coro *at, const char *name, aio_time took)
 {
-    struct aio_report report;
     struct aio_print_ text;
-    if (took < AIO_SLOW_STEP)
-        return;
     aio_print_open_(&text, NULL);
     aio_put_(&text.sink, "held the loop for ");
     aio_put_seconds_(&text.sink, took);
     aio_put_(&text.sink, " in one step");
     text.text[text.n] = 0;
-    aio_memset_(&report, 0, sizeof report);
-    report.message = text.text;
-    report.name = name;
-    report.file = at ? at->type->file : NULL;
-    report.line = at ? aio_line_(at) : 0;
-    aio_loop_report(loop, &report);
+    aio_report_place_(loop, text.text, NULL, name, at ? at->type->file : NULL, at ? aio_line_(at) : 0);
 }
-#endif
 
 /* One step of a task: from frame to frame up the chain of callers, until one suspends or the task ends.
    The C stack does not grow with the depth. */
-static void aio_resume_(struct aio_loop *loop, struct aio_task *task)
+static inline void aio_resume_(struct aio_loop *loop, struct aio_task *task)
 {
     struct aio_coro *ret = task->node.u.ret, *frame = task->leaf;
     task->node.place = AIO_AT_RUN_;
@@ -3769,7 +3780,7 @@ static void aio_resume_(struct aio_loop *loop, struct aio_task *task)
     loop->current = NULL;
 }
 
-static void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
+static inline void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
 {
     if (node->flags & AIO_N_CALLBACK_) {
         struct aio_callback *callback = aio_node_callback_(node);
@@ -3779,8 +3790,8 @@ static void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
         aio_resume_(loop, aio_node_task_(node));
 }
 
-#if AIO_DEBUG
-static void aio_node_run_watched_(struct aio_loop *loop, struct aio_node *node)
+/* The same for loops with debug: measures the step. */
+static AIO_COLD_ void aio_node_run_watched_(struct aio_loop *loop, struct aio_node *node)
 {
     struct aio_coro *root = node->flags & AIO_N_CALLBACK_ ? NULL : aio_root_of_(aio_node_task_(node));
     const char *name = root ? aio_task_name_(root) : "callback";
@@ -3792,13 +3803,11 @@ static void aio_node_run_watched_(struct aio_loop *loop, struct aio_node *node)
     aio_node_run_(loop, node);
     took = loop->poller->now(loop) - began;
     ended = !root || root->pc == AIO_PC_DONE_;
-    aio_slow_step_(loop, ended ? root : aio_node_task_(node)->leaf, name, took);
+    if (took >= AIO_SLOW_STEP)
+        aio_slow_step_(loop, ended ? root : aio_node_task_(node)->leaf, name, took);
     if (root)
         aio_release_(root);
 }
-#else
-#define aio_node_run_watched_ aio_node_run_
-#endif
 
 /* Looks at the inbox, the descriptors and the timers; waits for them if nothing is ready. */
 static int aio_look_(struct aio_loop *loop, aio_time timeout)
@@ -3837,7 +3846,10 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
         while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
             loop->head = node->link.next;
-            aio_node_run_watched_(loop, node);
+            if (aio_unlikely_(loop->debug))
+                aio_node_run_watched_(loop, node);
+            else
+                aio_node_run_(loop, node);
             ran++;
             if (node == loop->turn_last)
                 break;
@@ -3979,6 +3991,7 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     loop->poller = options && options->poller ? options->poller : poller;
     loop->on_error = options ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
+    loop->debug = AIO_DEBUG || (options && options->debug);
     loop->poller_fd = -1;
     loop->thread = &aio_thread_;
     error = loop->poller->open(loop);
@@ -4044,40 +4057,40 @@ static int aio_loop_drain_(struct aio_loop *loop)
 }
 
 #if AIO_DEBUG
-static void aio_report_leftovers_(struct aio_loop *loop)
+static void aio_report_unawaited_(struct aio_loop *loop)
 {
     struct aio_object_ *object;
-    struct aio_report report;
-    struct aio_slab_ *slab;
-    uint32_t i;
     for (object = aio_thread_.objects; object; object = object->next) {
         struct aio_coro *c = (struct aio_coro *)(void *)(object + 1);
-        if (!object->file || c->pc != AIO_PC_START_ || c->flags != AIO_F_CORO_)
+        const char *file = object->file;
+        if (!file || c->pc != AIO_PC_START_ || c->flags != AIO_F_CORO_)
             continue;
-        aio_memset_(&report, 0, sizeof report);
-        report.message = "was never awaited";
-        report.name = c->type->name;
-        report.file = object->file;
-        report.line = object->line;
         object->file = NULL;                        /* told once */
-        aio_loop_report(loop, &report);
+        aio_report_place_(loop, "was never awaited", NULL, c->type->name, file, object->line);
     }
+}
+#else
+#define aio_report_unawaited_(loop) (void)(loop)
+#endif
+
+/* What should not be there any more when a loop is closed. */
+static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
+{
+    struct aio_slab_ *slab;
+    uint32_t i;
+    aio_report_unawaited_(loop);
     for (slab = loop->slabs; slab; slab = slab->next)
         for (i = 0; i < slab->carved; i++) {
             struct aio_task *task = aio_slab_task_(slab, i);
-            if (task->node.place == AIO_AT_NOTHING_ ||
-                (task->node.place == AIO_AT_DONE_ && task->node.flags & AIO_N_SPAWNED_))
+            bool done = task->node.place == AIO_AT_DONE_;
+            struct aio_coro *root;
+            if (task->node.place == AIO_AT_NOTHING_ || (done && task->node.flags & AIO_N_SPAWNED_))
                 continue;
-            aio_memset_(&report, 0, sizeof report);
-            report.message = task->node.place == AIO_AT_DONE_ ? "was never released" : "was destroyed while pending";
-            report.task = (struct aio_any *)(void *)aio_root_of_(task);
-            report.name = aio_task_name_(&report.task->aio);
-            report.file = aio_type_file_(&report.task->aio);
-            report.line = aio_origin_line_(&report.task->aio);
-            aio_loop_report(loop, &report);
+            root = aio_root_of_(task);
+            aio_report_place_(loop, done ? "was never released" : "was destroyed while pending", root,
+                              aio_task_name_(root), aio_type_file_(root), aio_origin_line_(root));
         }
 }
-#endif
 
 /* Records that somebody still holds outlive the loop, with their slab. */
 static void aio_slabs_close_(struct aio_loop *loop)
@@ -4158,9 +4171,8 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
     error = aio_loop_drain_(loop);
     loop->closing = 2;                              /* no more tasks */
     aio_at_close_(loop);
-#if AIO_DEBUG
-    aio_report_leftovers_(loop);
-#endif
+    if (loop->debug)
+        aio_report_leftovers_(loop);
     aio_loop_leave_(loop);
     loop->poller->close(loop);
     aio_loop_free_(loop);

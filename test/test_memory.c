@@ -1,0 +1,457 @@
+/* Memory that runs out: a program that uses everything is run again and again, and each time another call
+   of the allocator fails: once, or from then on for good. Then AIO_ENOMEM comes out, whoever was accepted
+   has cleaned up, the arguments of whoever was refused are still the caller's, and nothing is left over. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdlib.h>
+
+static long calls, fail_at, live;
+static int for_good;
+static void *test_malloc(size_t n)
+{
+    void *block;
+    calls++;
+    if (fail_at && (for_good ? calls >= fail_at : calls == fail_at))
+        return NULL;
+    block = malloc(n);
+    live += block != NULL;
+    return block;
+}
+static void test_free(void *block)
+{
+    live -= block != NULL;
+    free(block);
+}
+#define AIO_POOL 0
+#define AIO_SLAB_BYTES 128              /* a call for every few task records */
+#define AIO_MALLOC(n) test_malloc(n)
+#define AIO_FREE(p) test_free(p)
+#include "poller.h"
+#include "tap.h"
+#include <fcntl.h>
+#include <signal.h>
+
+/* Tokens are what coroutines own: arguments that somebody must give back, once. */
+static int tokens_taken, tokens_back;
+static int token(void) { return ++tokens_taken; }
+static void give_back(int number) { tokens_back += number > 0; }
+
+#define SHORT AIO_US(50)
+#define LONG AIO_SEC(30)
+
+/* Owns a token from when it is accepted, even if it is cancelled before its first step. */
+struct work { AIO_FRAME(int); int token; aio_time span; int error; };
+static AIO_CORO(work)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->span));
+    if (self->error)
+        AIO_RAISE(self->error);
+    AIO_RETURN(self->token);
+    AIO_FINALLY;
+    give_back(self->token);
+    AIO_END;
+}
+
+/* Makes one; if that fails, the token is ours again. */
+static struct work *work(aio_time span, int error)
+{
+    int mine = token();
+    struct work *made = aio_new(work, .token = mine, .span = span, .error = error);
+    if (!made)
+        give_back(mine);
+    return made;
+}
+
+/* ------------------------------------------------------------------------------ what is used */
+
+struct objects { AIO_FRAME(void); struct work *work; int value; };
+static AIO_CORO(objects)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->value, work(SHORT, 0));
+    CHECK_INT(self->value, tokens_taken);
+    AIO_AWAIT(self->value, work(0, 0));
+    self->work = work(0, 0);                        /* not run, and given back */
+    if (self->work)
+        give_back(self->work->token);
+    aio_discard(self->work);
+    AIO_AWAIT(aio_sleep_until(aio_now() + SHORT));
+    AIO_END;
+}
+
+struct tasks { AIO_FRAME(void); struct work *done, *cancelled, *named; struct aio_void *yields; int error, token; };
+static AIO_CORO(tasks)
+{
+    AIO_BEGIN;
+    self->token = token();
+    self->done = aio_create_task(aio_new(work, .token = self->token, .span = SHORT));
+    if (!self->done) {                              /* made or not: it was not started, so this is ours */
+        give_back(self->token);
+        AIO_RAISE(AIO_ENOMEM);
+    }
+    self->token = token();
+    self->error = aio_spawn(aio_new(work, .token = self->token, .span = SHORT));
+    if (self->error) {
+        give_back(self->token);
+        AIO_RAISE(self->error);
+    }
+    self->token = token();
+    self->named = aio_create_task(aio_new(work, .token = self->token, .span = LONG));
+    if (!self->named)
+        give_back(self->token);
+    else if (aio_task_set_name(self->named, "named") == 0)
+        CHECK_STR(aio_task_name(self->named), "named");
+    self->token = token();
+    self->cancelled = aio_create_task(aio_new(work, .token = self->token, .span = LONG));
+    if (!self->cancelled)
+        give_back(self->token);
+    aio_task_cancel(self->cancelled);               /* before its first step */
+    self->yields = aio_create_task(aio_sleep(0));
+    AIO_AWAIT(self->done);
+    AIO_AWAIT(self->yields);
+    aio_task_cancel(self->named);
+    AIO_TRY(self->error, self->named);
+    CHECK(self->error == AIO_ECANCELED || self->error == AIO_ENOMEM, "%d", self->error);
+    AIO_TRY(self->error, self->cancelled);
+    CHECK(self->error == AIO_ECANCELED || self->error == AIO_ENOMEM, "%d", self->error);
+    AIO_FINALLY;
+    aio_release(self->done);
+    aio_release(self->cancelled);
+    aio_release(self->named);
+    aio_release(self->yields);
+    AIO_END;
+}
+
+struct promise { AIO_FUTURE(int) future; struct aio_callback soon, later, ended; };
+static void sets(struct aio_callback *callback)
+{
+    struct promise *promise = (struct promise *)callback->arg;
+    CHECK_INT(aio_future_set_result(&promise->future, 7), 0);
+}
+static void nothing(struct aio_callback *callback) { (void)callback; }
+
+/* More timers than the first heap holds. */
+enum { TIMERS = 80 };
+struct futures {
+    AIO_FRAME(void);
+    struct promise promise;
+    int i, error, value;
+    struct aio_callback timers[TIMERS];
+};
+static AIO_CORO(futures)
+{
+    AIO_BEGIN;
+    self->promise.later.fn = sets;
+    self->promise.later.arg = &self->promise;
+    self->promise.soon.fn = self->promise.ended.fn = nothing;
+    aio_add_done_callback(&self->promise.future, &self->promise.ended);
+    CHECK_INT(aio_loop_call_soon(aio_loop_current(), &self->promise.soon), 0);
+    self->error = aio_loop_call_later(aio_loop_current(), &self->promise.later, SHORT);
+    if (self->error)
+        AIO_RAISE(self->error);
+    AIO_AWAIT(self->value, &self->promise.future);
+    CHECK_INT(self->value, 7);
+    for (self->i = 0; self->i < TIMERS; self->i++) {
+        self->timers[self->i].fn = nothing;
+        self->error = aio_loop_call_later(aio_loop_current(), &self->timers[self->i], LONG);
+        if (self->error)
+            AIO_RAISE(self->error);
+    }
+    AIO_AWAIT(aio_sleep(0));
+    AIO_FINALLY;
+    aio_callback_cancel(&self->promise.ended);
+    aio_callback_cancel(&self->promise.soon);
+    aio_callback_cancel(&self->promise.later);
+    while (self->i-- > 0)
+        aio_callback_cancel(&self->timers[self->i]);
+    AIO_END;
+}
+
+/* wait_for and shield: a refused proxy discards what it would have run. */
+struct proxies { AIO_FRAME(void); struct work *proxy, *timed, *task; int error, token, value; };
+static AIO_CORO(proxies)
+{
+    AIO_BEGIN;
+    self->token = token();
+    self->proxy = aio_wait_for(aio_wait_for(aio_new(work, .token = self->token, .span = SHORT), LONG), LONG);
+    if (!self->proxy)
+        give_back(self->token);
+    AIO_AWAIT(self->value, self->proxy);
+    CHECK_INT(self->value, self->token);
+    self->token = token();
+    self->proxy = aio_wait_for(aio_new(work, .token = self->token, .span = LONG), SHORT);
+    if (!self->proxy)
+        give_back(self->token);
+    AIO_TRY(self->error, self->proxy);
+    CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);
+    self->token = token();
+    self->timed = aio_create_task(aio_wait_for(aio_new(work, .token = self->token, .span = LONG), 0));
+    if (!self->timed)
+        give_back(self->token);
+    AIO_TRY(self->error, self->timed);
+    CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);
+    self->token = token();
+    self->task = aio_create_task(aio_new(work, .token = self->token, .span = LONG));
+    if (!self->task) {
+        give_back(self->token);
+        AIO_RAISE(AIO_ENOMEM);
+    }
+    AIO_TRY(self->error, aio_wait_for(aio_shield(self->task), SHORT));
+    CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);
+    CHECK(!aio_task_done(self->task) || aio_task_error(self->task) == AIO_ENOMEM);
+    AIO_TRY(self->error, aio_wait_for(self->task, SHORT));
+    CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);
+    AIO_FINALLY;
+    aio_task_cancel(self->task);
+    aio_release(self->timed);
+    aio_release(self->task);
+    AIO_END;
+}
+
+struct groups { AIO_FRAME(void); struct aio_group limited, going; struct work *kept; int i, token, error, value; };
+static AIO_CORO(groups)
+{
+    AIO_BEGIN;
+    self->error = aio_group_open(&self->limited, self, 2, 0);
+    for (self->i = 0; self->i < 5; self->i++) {
+        self->token = token();
+        self->value = aio_group_spawn(&self->limited, aio_new(work, .token = self->token, .span = SHORT));
+        if (self->value) {
+            give_back(self->token);
+            CHECK_INT(self->value, AIO_ENOMEM);
+        }
+        if (self->error)
+            CHECK_INT(self->value, AIO_ENOMEM);
+    }
+    self->token = token();
+    self->kept = aio_group_create_task(&self->limited, aio_new(work, .token = self->token, .span = SHORT));
+    if (!self->kept)
+        give_back(self->token);
+    AIO_AWAIT(aio_group_join(&self->limited));
+    if (self->kept)
+        CHECK_INT(aio_task_error(self->kept), 0);
+    aio_group_open(&self->going, self, 1, AIO_GROUP_KEEP_GOING);
+    for (self->i = 0; self->i < 3; self->i++) {
+        self->token = token();
+        if (aio_group_spawn(&self->going, aio_new(work, self->token, SHORT, AIO_EUSER)) < 0)
+            give_back(self->token);
+    }
+    AIO_END;
+}
+
+struct failing { AIO_FRAME(void); struct aio_group group; int token, i; };
+static AIO_CORO(failing)
+{
+    AIO_BEGIN;
+    if (aio_group_open(&self->group, self, 2, 0))
+        AIO_RAISE(AIO_ENOMEM);
+    for (self->i = 0; self->i < 4; self->i++) {     /* the first fails, one runs, two are held back */
+        self->token = token();
+        if (aio_group_spawn(&self->group, aio_new(work, self->token, self->i ? LONG : SHORT,
+                                                  self->i ? 0 : AIO_EUSER)) < 0) {
+            give_back(self->token);
+            AIO_RAISE(AIO_ENOMEM);
+        }
+    }
+    AIO_AWAIT(aio_sleep(LONG));
+    AIO_END;
+}
+struct fails { AIO_FRAME(void); int error; };
+static AIO_CORO(fails)
+{
+    AIO_BEGIN;
+    AIO_TRY(self->error, aio_new(failing));
+    CHECK(self->error == AIO_EUSER || self->error == AIO_ENOMEM, "%d", self->error);
+    AIO_END;
+}
+
+struct serve { AIO_FRAME(void); int listener, fd; ptrdiff_t n; char buffer[16]; };
+static AIO_CORO(serve)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->fd, aio_accept(self->listener));
+    AIO_WHILE(self->n, aio_recv(self->fd, self->buffer, sizeof self->buffer))
+        AIO_AWAIT(aio_send_all(self->fd, self->buffer, (size_t)self->n));
+    AIO_FINALLY;
+    aio_close(self->fd);
+    AIO_END;
+}
+struct ask { AIO_FRAME(void); uint16_t port; int fd; ptrdiff_t n; char buffer[16]; };
+static AIO_CORO(ask)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->fd, aio_connect("127.0.0.1", self->port));
+    AIO_AWAIT(aio_writable(self->fd));
+    AIO_AWAIT(self->n, aio_send(self->fd, "0123456789", 10));
+    AIO_AWAIT(self->n, aio_recv_exactly(self->fd, self->buffer, 10));
+    CHECK(memcmp(self->buffer, "0123456789", 10) == 0);
+    AIO_FINALLY;
+    aio_close(self->fd);
+    AIO_END;
+}
+/* A descriptor beyond the first table. */
+struct far { AIO_FRAME(void); int fds[2], high; };
+static AIO_CORO(far)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_socketpair(self->fds), 0);
+    self->high = fcntl(self->fds[0], F_DUPFD_CLOEXEC, 300);
+    AIO_AWAIT(aio_writable(self->fds[1]));
+    AIO_AWAIT(aio_send_all(self->fds[1], "x", 1));
+    AIO_AWAIT(aio_readable(self->high));
+    AIO_FINALLY;
+    aio_close(self->high);
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+struct sockets { AIO_FRAME(void); int listener; struct aio_group ends; };
+static AIO_CORO(sockets)
+{
+    AIO_BEGIN;
+    if (aio_group_open(&self->ends, self, 0, 0))
+        AIO_RAISE(AIO_ENOMEM);
+    AIO_AWAIT(self->listener, aio_listen("127.0.0.1", 0));
+    if (aio_group_spawn(&self->ends, aio_new(serve, self->listener)) < 0 ||
+        aio_group_spawn(&self->ends, aio_new(ask, (uint16_t)aio_local_port(self->listener))) < 0)
+        AIO_RAISE(AIO_ENOMEM);
+    AIO_AWAIT(aio_group_join(&self->ends));
+    AIO_AWAIT(aio_new(far));
+    AIO_FINALLY;
+    aio_close(self->listener);
+    AIO_END;
+}
+
+static void raises(struct aio_callback *callback)
+{
+    (void)callback;
+    raise(SIGUSR1);
+}
+struct signals { AIO_FRAME(void); struct aio_callback soon; int number; };
+static AIO_CORO(signals)
+{
+    AIO_BEGIN;
+    self->soon.fn = raises;
+    AIO_TRY(self->number, aio_wait_for(aio_signal_wait(SIGUSR1), 0));   /* installs nothing */
+    CHECK(self->number == AIO_ETIMEDOUT || self->number == AIO_ENOMEM, "%d", self->number);
+    AIO_TRY(self->number, aio_wait_for(aio_signal_wait(SIGUSR1), SHORT));
+    CHECK(self->number == AIO_ETIMEDOUT || self->number == AIO_ENOMEM, "%d", self->number);
+    if (self->number == AIO_ENOMEM)
+        AIO_RAISE(AIO_ENOMEM);
+    aio_loop_call_soon(aio_loop_current(), &self->soon);
+    AIO_AWAIT(self->number, aio_signal_wait(SIGUSR1));
+    CHECK_INT(self->number, SIGUSR1);
+    AIO_FINALLY;
+    aio_callback_cancel(&self->soon);
+    AIO_END;
+}
+
+enum { PARTS = 8 };
+static struct aio_void *part(int k)
+{
+    switch (k % PARTS) {
+    case 0: return (struct aio_void *)aio_new(objects);
+    case 1: return (struct aio_void *)aio_new(tasks);
+    case 2: return (struct aio_void *)aio_new(futures);
+    case 3: return (struct aio_void *)aio_new(proxies);
+    case 4: return (struct aio_void *)aio_new(groups);
+    case 5: return (struct aio_void *)aio_new(fails);
+    case 6: return (struct aio_void *)aio_new(sockets);
+    default: return (struct aio_void *)aio_new(signals);
+    }
+}
+
+/* Whoever comes first makes the tables that later ones find made, so each part is the first once. */
+struct everything { AIO_FRAME(void); int first, i; };
+static AIO_CORO(everything)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < PARTS; self->i++)
+        AIO_AWAIT(part(self->first + self->i));
+    if (aio_spawn(aio_new(signals)) < 0)            /* cancelled as the loop is closed */
+        AIO_RAISE(AIO_ENOMEM);
+    AIO_AWAIT(aio_sleep(0));
+    AIO_END;
+}
+
+/* -------------------------------------------------------------------------------- the tests */
+
+static int descriptors(void)
+{
+    int fd, count = 0;
+    for (fd = 0; fd < 512; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static int reports;
+static void report(struct aio_loop *loop, const struct aio_report *what)
+{
+    (void)loop;
+    reports++;
+    CHECK(what->error == AIO_EUSER || what->error == AIO_ENOMEM, "%s %s %d", what->name, what->message, what->error);
+}
+
+static int once(int first, long n, int good)
+{
+    struct aio_options options;
+    int before = descriptors(), error;
+    memset(&options, 0, sizeof options);
+    options.on_error = report;
+    fail_at = n;
+    for_good = good;
+    calls = tokens_taken = tokens_back = reports = 0;
+    error = aio_run_with(&options, aio_new(everything, first));
+    CHECK_INT(live, 0);
+    CHECK_INT(tokens_back, tokens_taken);
+    CHECK_INT(descriptors(), before);
+    CHECK(error == 0 || error == AIO_ENOMEM, "%d", error);
+    if (tap_failed)
+        printf("# part %d first, call %ld of the allocator failed%s: %d\n", first, n,
+               good ? ", and all later ones" : "", error);
+    return error;
+}
+
+static long total(int first)
+{
+    CHECK_INT(once(first, 0, 0), 0);
+    CHECK(calls > 80, "%ld", calls);
+    CHECK_INT(reports, 3);
+    return calls;
+}
+
+TEST(with_all_memory) { total(0); }
+
+/* The failure comes out, unless it struck where one can do without (the trace of an error), or where it
+   is looked at. */
+TEST(each_call_fails_once)
+{
+    long n, last, failed;
+    int first;
+    for (first = 0; first < PARTS; first += getenv("AIO_TEST_SLOW") ? 3 : 1) {
+        for (last = total(first), failed = 0, n = 1; n <= last && !tap_failed; n++)
+            failed += once(first, n, 0) == AIO_ENOMEM;
+        CHECK(failed > last / 3, "%ld of %ld", failed, last);
+        CHECK_INT(once(first, last + 50, 0), 0);
+    }
+}
+
+TEST(each_call_fails_for_good)
+{
+    long n, last;
+    int first;
+    for (first = 0; first < PARTS; first += getenv("AIO_TEST_SLOW") ? 3 : 1) {
+        for (last = total(first), n = 1; n <= last && !tap_failed; n++)
+            once(first, n, 1);
+        CHECK_INT(once(first, 1, 1), AIO_ENOMEM);
+        CHECK_INT(once(first, last + 50, 1), 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGUSR1, SIG_IGN);
+    RUN(argc, argv, T(with_all_memory), T(each_call_fails_once), T(each_call_fails_for_good));
+}
