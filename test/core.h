@@ -28,7 +28,7 @@ static inline void core_report(struct aio_loop *loop, const struct aio_report *r
     (void)loop;
     note("[%s %s %d]", report->name, report->message, report->error);
 }
-static struct aio_options core_options = { NULL, core_report, NULL };
+static struct aio_options core_options = { .on_error = core_report };
 
 static inline int core_end(const char *file, int line, int error)
 {

@@ -756,7 +756,7 @@ static void report_whole(struct aio_loop *loop, const struct aio_report *report)
     (void)loop;
     aio_report_write(report, &report_text.sink);
 }
-static struct aio_options tracing = { NULL, report_whole, NULL };
+static struct aio_options tracing = { .on_error = report_whole };
 struct spawns_owner { AIO_FRAME(void); };
 static AIO_CORO(spawns_owner)
 {

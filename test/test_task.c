@@ -541,7 +541,7 @@ static void report_whole(struct aio_loop *loop, const struct aio_report *report)
     (void)loop;
     aio_report_write(report, &report_text.sink);
 }
-static struct aio_options tracing = { NULL, report_whole, NULL };
+static struct aio_options tracing = { .on_error = report_whole };
 
 static void report_begin(void)
 {
