@@ -1978,17 +1978,21 @@ static struct aio_slab_ *aio_slab_new_(struct aio_loop *loop)
     return slab;
 }
 
-static struct aio_task *aio_task_alloc_(struct aio_loop *loop)
+static AIO_NOINLINE_ struct aio_task *aio_task_carve_(struct aio_loop *loop)
 {
-    struct aio_task *task = loop->free_tasks;
     struct aio_slab_ *slab = loop->slabs;
-    if (aio_likely_(task != NULL)) {
-        loop->free_tasks = (struct aio_task *)(void *)task->node.link.next;
-        return task;
-    }
     if (!slab || slab->carved == AIO_SLAB_TASKS_)
         slab = aio_slab_new_(loop);
     return slab ? aio_slab_task_(slab, slab->carved++) : NULL;
+}
+
+static inline struct aio_task *aio_task_alloc_(struct aio_loop *loop)
+{
+    struct aio_task *task = loop->free_tasks;
+    if (aio_unlikely_(!task))
+        return aio_task_carve_(loop);
+    loop->free_tasks = (struct aio_task *)(void *)task->node.link.next;
+    return task;
 }
 
 static AIO_COLD_ void aio_orphan_free_(struct aio_slab_ *slab)
@@ -2760,7 +2764,8 @@ static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
     } while (node != last);
 }
 
-static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root);
+static AIO_NOINLINE_ void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
+                                                 struct aio_coro *root);
 
 static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {

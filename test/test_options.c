@@ -1,0 +1,64 @@
+/* test_options.c - struct aio_options: the poller, the handler, and debug in a build without AIO_DEBUG. */
+#define AIO_SLOW_STEP AIO_MS(2)
+#include "poller.h"
+#include "tap.h"
+
+static void handler(struct aio_loop *loop, const struct aio_report *report)
+{
+    (void)loop;
+    if (strncmp(report->message, "held the loop for ", 18) == 0)
+        note("[%s held the loop]", report->name);
+    else
+        note("[%s %s %d]", report->name, report->message, report->error);
+}
+
+struct busy { AIO_FRAME(void); aio_time until; };
+static AIO_CORO(busy)
+{
+    AIO_BEGIN;
+    for (self->until = aio_now() + AIO_MS(5); aio_now() < self->until;)
+        continue;
+    AIO_AWAIT(aio_sleep(0));
+    AIO_END;
+}
+
+struct careless { AIO_FRAME(void); struct busy *task; };
+static AIO_CORO(careless)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(busy));
+    AIO_AWAIT(self->task);
+    AIO_END;
+}
+
+TEST(debug_at_run_time)
+{
+    struct aio_options options = { .on_error = handler, .debug = true };
+    CHECK_INT(aio_run_with(&options, aio_new(careless)), 0);
+    CHECK_NOTES("[busy held the loop][busy was never released 0]");
+}
+
+TEST(quiet_without)
+{
+    struct aio_options options = { .on_error = handler };
+    CHECK_INT(aio_run_with(&options, aio_new(careless)), 0);
+    CHECK_NOTES(AIO_DEBUG ? "[busy held the loop][busy was never released 0]" : "");
+}
+
+struct user { AIO_FRAME(int); };
+static AIO_CORO(user)
+{
+    AIO_BEGIN;
+    note("%s %s", (const char *)aio_loop_current()->user, aio_loop_current()->poller->name);
+    AIO_END;
+}
+
+TEST(poller_and_user)
+{
+    char text[] = "mine";
+    struct aio_options options = { .poller = aio_select(), .user = text };
+    CHECK_INT(aio_run_with(&options, aio_new(user)), 0);
+    CHECK_NOTES("mine select");
+}
+
+int main(int argc, char **argv) { RUN(argc, argv, T(debug_at_run_time), T(quiet_without), T(poller_and_user)); }
