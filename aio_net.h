@@ -133,6 +133,7 @@ enum { AIO_PIPE_BUF_ = PIPE_BUF };      /* what a writable pipe takes without bl
 #else
 enum { AIO_PIPE_BUF_ = 512 };           /* POSIX's least */
 #endif
+enum { AIO_TERMINAL_BUF_ = 128 };       /* what a writable terminal takes of plain text */
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0                  /* SO_NOSIGPIPE does it there */
 #endif
@@ -171,7 +172,8 @@ enum {
     AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart, with or without */
     AIO_FD_FILE_,                       /* a regular file, a directory: never waits */
     AIO_FD_NONBLOCKING_,                /* something else, with O_NONBLOCK */
-    AIO_FD_BLOCKING_                    /* something else without: ask poll(2) before each try */
+    AIO_FD_BLOCKING_,                   /* something else without: ask poll(2) before each try */
+    AIO_FD_TERMINAL_                    /* the same, and it takes little at a time */
 };
 
 static int aio_fd_kind_of_(int fd)
@@ -186,7 +188,9 @@ static int aio_fd_kind_of_(int fd)
         return aio_errno_(errno);
     if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
         return AIO_FD_FILE_;
-    return flags < 0 ? aio_errno_(errno) : flags & O_NONBLOCK ? AIO_FD_NONBLOCKING_ : AIO_FD_BLOCKING_;
+    if (flags < 0)
+        return aio_errno_(errno);
+    return flags & O_NONBLOCK ? AIO_FD_NONBLOCKING_ : isatty(fd) ? AIO_FD_TERMINAL_ : AIO_FD_BLOCKING_;
 }
 
 /* The loop's entry for a descriptor, looked at if it is new. NULL: *error says why. */
@@ -426,12 +430,22 @@ static ssize_t aio_io_write_(int fd, const void *buffer, size_t size)
     return n;
 }
 
+/* How much a terminal that is writable takes without blocking: a run of plain text, or one control character,
+   for those it treats one by one, and may run out of room between two of them. */
+static size_t aio_io_terminal_run_(const char *text, size_t size)
+{
+    size_t n = 0;
+    while (n < size && n < AIO_TERMINAL_BUF_ && (unsigned char)text[n] >= ' ')
+        n++;
+    return n ? n : 1;
+}
+
 /* One try. -1 and errno, as the system calls; EAGAIN also where they would block. */
 static ssize_t aio_io_try_(const struct aio_io_ *io, int kind, unsigned want)
 {
     char *at = io->buffer + io->result;
     size_t left = io->size - (size_t)io->result;
-    if (kind == AIO_FD_BLOCKING_ && aio_io_would_block_(io->fd, want)) {
+    if (kind >= AIO_FD_BLOCKING_ && aio_io_would_block_(io->fd, want)) {
         errno = EAGAIN;
         return -1;
     }
@@ -440,9 +454,11 @@ static ssize_t aio_io_try_(const struct aio_io_ *io, int kind, unsigned want)
                                     : send(io->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (want == AIO_READABLE)
         return read(io->fd, at, left);
-    /* A pipe that has room takes this much without blocking. */
+    /* What is said to be writable takes this much without blocking. */
     if (kind == AIO_FD_BLOCKING_ && left > AIO_PIPE_BUF_)
         left = AIO_PIPE_BUF_;
+    if (kind == AIO_FD_TERMINAL_)
+        left = aio_io_terminal_run_(at, left);
     return aio_io_write_(io->fd, at, left);
 }
 
@@ -523,10 +539,10 @@ static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
         error = state < 0 ? aio_park_yield(c) : aio_park_fd(c, io->fd, want);
         if (error == 0)
             return NULL;
+        entry->drained &= (uint8_t)~want;           /* the poller will not tell; or AIO_ALWAYS_READY */
         if (error < 0)
             return aio_io_end_(io, error);
-        entry->drained &= (uint8_t)~want;           /* AIO_ALWAYS_READY */
-        if (!only_wait && entry->kind == AIO_FD_BLOCKING_)
+        if (!only_wait && entry->kind >= AIO_FD_BLOCKING_)
             entry->kind = AIO_FD_FILE_;             /* /dev/null and the like */
     }
 }
@@ -756,6 +772,7 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
         error = yield ? aio_park_yield(c) : aio_park_fd(c, op->fd, AIO_READABLE);
         if (error == 0)
             return NULL;
+        entry->drained &= (uint8_t)~AIO_READABLE;   /* the poller will not tell */
         c->error = error < 0 ? error : AIO_EINVAL;  /* always ready: not a socket */
     }
     aio_callback_cancel(&op->again);

@@ -29,23 +29,21 @@ static inline aio_time cpu_time(void)
     return (aio_time)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Lets nobody open more descriptors than there are, and gives the limit back: limit_fds(0). */
+/* Only so many more descriptors can be opened from now on, until unlimit_fds. The limit is on the number,
+   so gaps below it count. */
+static struct rlimit fd_limit;
 static inline void limit_fds(int more)
 {
-    static struct rlimit before;
     struct rlimit now;
-    int fd = 3;
-    if (!more) {
-        setrlimit(RLIMIT_NOFILE, &before);
-        return;
-    }
-    getrlimit(RLIMIT_NOFILE, &before);
-    now = before;
-    while (more > 0)                    /* the limit is on the number, so gaps below it are counted */
+    int fd = 0;
+    getrlimit(RLIMIT_NOFILE, &fd_limit);
+    while (more > 0 || fcntl(fd, F_GETFD) >= 0)
         more -= fcntl(fd++, F_GETFD) < 0;
+    now = fd_limit;
     now.rlim_cur = (rlim_t)fd;
     setrlimit(RLIMIT_NOFILE, &now);
 }
+static inline void unlimit_fds(void) { setrlimit(RLIMIT_NOFILE, &fd_limit); }
 
 /* Reports land in the notes, so that one that was not expected fails the test. */
 static inline void net_report(struct aio_loop *loop, const struct aio_report *report)
@@ -53,7 +51,7 @@ static inline void net_report(struct aio_loop *loop, const struct aio_report *re
     (void)loop;
     note("[%s %s %d]", report->name, report->message, report->error);
 }
-static struct aio_options net_options = { NULL, net_report, NULL };
+static struct aio_options net_options = { .on_error = net_report };
 
 /* Runs a coroutine in a loop of its own and checks that no descriptor is left open. Its error. */
 #define run(coroutine) net_run(__FILE__, __LINE__, open_fds(), aio_any(coroutine))

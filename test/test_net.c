@@ -618,7 +618,7 @@ TEST(closing_nothing)
         return;
     limit_fds(1);
     CHECK_INT(aio_socketpair(fds), AIO_EMFILE);
-    limit_fds(0);
+    unlimit_fds();
     CHECK(fds[0] == 0 && fds[1] == 0);
     CHECK_INT(open_fds(), before);
 }
