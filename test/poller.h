@@ -7,7 +7,15 @@
 #define _GNU_SOURCE
 #endif
 #define AIO_DEFAULT_POLLER test_poller()
+#ifdef TEST_POLLER_SHARED               /* test/poller.c has the implementation, compiled once for many */
+#define AIO_H_IMPLEMENTED
+#define AIO_EPOLL_H_IMPLEMENTED
+#define AIO_SELECT_H_IMPLEMENTED
+#define AIO_NET_H_IMPLEMENTED
+#define AIO_SIGNAL_H_IMPLEMENTED
+#else
 #define AIO_IMPLEMENTATION
+#endif
 #ifdef __linux__
 #include "aio_epoll.h"
 #endif
