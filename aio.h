@@ -630,9 +630,7 @@ static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro
     if (__builtin_constant_p(c == aio_constant_(aio_ok_)) && c == aio_constant_(aio_ok_))
         return aio_await_yield_(self);
 #endif
-    if (aio_unlikely_(c == NULL) || c->flags & AIO_F_ROOT_) /* by itself: one comparison of flags and pc */
-        return aio_await_slow_(self, c);                    /* would wait for the store that made a task */
-    if (aio_likely_(c->flags == AIO_F_CORO_ && c->pc == AIO_PC_START_)) {
+    if (aio_likely_(c != NULL) && aio_likely_(c->flags == AIO_F_CORO_ && c->pc == AIO_PC_START_)) {
         struct aio_loop *loop = aio_thread_.loop;
         struct aio_coro *ret;
         c->up.caller = self;
@@ -3845,9 +3843,10 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
     unsigned ran = 0;
     int error = 0;
     do {
-        if (!loop->head || loop->since_look >= AIO_LOOK_EVERY_)
-            error = aio_look_(loop, timeout);
-        loop->turn_last = loop->head && error >= 0 ? loop->tail : NULL;
+        if (aio_unlikely_(!loop->head || loop->since_look >= AIO_LOOK_EVERY_) &&
+            (error = aio_look_(loop, timeout)) < 0)
+            return error;
+        loop->turn_last = loop->head ? loop->tail : NULL;
         while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
             loop->head = node->link.next;
@@ -3859,11 +3858,11 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
             if (node == loop->turn_last)
                 break;
             if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_) && (error = aio_look_(loop, 0)) < 0)
-                break;
+                return error;
         }
         loop->since_look++;
-    } while (until && until->pc != AIO_PC_DONE_ && error >= 0);
-    return error < 0 ? error : (int)(ran & INT_MAX);
+    } while (until && until->pc != AIO_PC_DONE_);
+    return (int)(ran & INT_MAX);
 }
 
 #if AIO_DEBUG
