@@ -725,6 +725,21 @@ static int aio_accept_wait_for_descriptors_(struct aio_accept_ *op, struct aio_l
     return aio_loop_call_later(loop, &op->again, AIO_ACCEPT_AGAIN_);
 }
 
+/* Is it waiting for the time to try again? */
+static bool aio_accept_pauses_(const struct aio_accept_ *op) { return op->again.node.place != AIO_AT_NOTHING_; }
+
+/* Parks it. While it pauses only the timer is to wake it: a poller that is told to watch would say at once
+   that the listener can be read, again and again. */
+static int aio_accept_park_(struct aio_accept_ *op, struct aio_loop *loop)
+{
+    int error = aio_park_fd(&op->aio, op->fd, AIO_READABLE);
+    if (!error && aio_accept_pauses_(op)) {
+        loop->poller->forget(loop, op->fd);
+        aio_loop_fd(loop, op->fd)->watched = 0;
+    }
+    return error;
+}
+
 /* One round: a descriptor, or an error; AIO_EAGAIN: wait. */
 static int aio_accept_step_(struct aio_accept_ *op, struct aio_loop *loop, struct aio_fd *entry)
 {
@@ -747,7 +762,6 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
     int error = 0, fd;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
-    aio_callback_cancel(&op->again);
     entry = aio_fd_find_(loop, op->fd, &error);
     if (c->pc == AIO_PC_START_ && entry) {
         op->generation = entry->generation;
@@ -756,8 +770,9 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
         error = ret->error ? ret->error : entry->generation != op->generation ? AIO_EBADF : 0;
     c->pc = AIO_PC_END_;
     for (c->error = error; !c->error;) {
-        bool yield = !(entry->drained & AIO_READABLE) && !aio_budget_take();
-        fd = yield || entry->drained & AIO_READABLE ? AIO_EAGAIN : aio_accept_step_(op, loop, entry);
+        bool blocked = entry->drained & AIO_READABLE || aio_accept_pauses_(op);
+        bool yield = !blocked && !aio_budget_take();
+        fd = yield || blocked ? AIO_EAGAIN : aio_accept_step_(op, loop, entry);
         entry = aio_loop_fd(loop, op->fd);          /* the table may have grown */
         if (fd >= 0) {
             op->result = fd;
@@ -769,7 +784,7 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
         }
         if (!yield)
             entry->drained |= AIO_READABLE;
-        error = yield ? aio_park_yield(c) : aio_park_fd(c, op->fd, AIO_READABLE);
+        error = yield ? aio_park_yield(c) : aio_accept_park_(op, loop);
         if (error == 0)
             return NULL;
         entry->drained &= (uint8_t)~AIO_READABLE;   /* the poller will not tell */
