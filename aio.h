@@ -1619,6 +1619,9 @@ static const char *aio_type_name_(const struct aio_coro *c)
     return c && c->type ? c->type->name : "future";
 }
 
+/* AIO_DEBUG: what a loop owns is touched by its own thread only. c: what is touched, or NULL. */
+static void aio_check_thread_(const struct aio_loop *loop, const struct aio_coro *c);
+
 /* --------------------------------------------------------------------------------- memory */
 
 struct aio_chunk_ { struct aio_chunk_ *next; };
@@ -1902,6 +1905,20 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
     aio_block_free_(memory, size);
 }
 #endif
+
+static void aio_check_thread_(const struct aio_loop *loop, const struct aio_coro *c)
+{
+#if AIO_DEBUG
+    if (!loop || loop->thread == &aio_thread_)
+        return;
+    aio_thread_.poller = loop->poller;              /* this thread may have none to print by */
+    AIO_ASSERT(false, "called from a thread that is not the loop's: only aio_loop_post may be",
+               c ? aio_type_name_(c) : NULL, aio_type_file_(c), aio_origin_line_(c));
+#else
+    (void)loop;
+    (void)c;
+#endif
+}
 
 /* The library's own objects have no origin. */
 #if AIO_DEBUG
@@ -2393,9 +2410,9 @@ static void aio_detach_(struct aio_task *task)
    for tasks. A chain longer than there are tasks is a ring: it is broken where we are. */
 static void aio_request_cancel_(struct aio_task *task)
 {
-    struct aio_loop *loop = aio_loop_of_(task);
-    size_t left = loop->task_count;
+    size_t left = aio_loop_of_(task)->task_count;
     for (;;) {
+        struct aio_loop *loop = aio_loop_of_(task);     /* one may wait for a task of another loop */
         struct aio_coro *target;
         if (task->node.cancels < UINT8_MAX)
             task->node.cancels++;
@@ -2431,8 +2448,9 @@ static struct aio_task *aio_task_of_(const struct aio_coro *c)
 AIO_API_ bool aio_task_cancel_(struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
-    if (!task || task->node.place == AIO_AT_DONE_)
+    if (!task || task->node.place == AIO_AT_DONE_ || !aio_loop_of_(task))
         return false;
+    aio_check_thread_(aio_loop_of_(task), c);
     aio_request_cancel_(task);
     return true;
 }
@@ -2576,6 +2594,7 @@ AIO_API_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *
         aio_discard_(c);
         return NULL;
     }
+    aio_check_thread_(loop, c);
     task = aio_task_make_(loop, c, refs);
     if (!task)
         return NULL;
@@ -2620,17 +2639,29 @@ static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
     aio_task_free_(task);                           /* last: it may give back all memory */
 }
 
+/* References that are not the user's: the loop's, the group's, and that of a step that is watched. */
+static unsigned aio_refs_owed_(const struct aio_task *task, const struct aio_loop *loop)
+{
+    return (unsigned)(task->node.place != AIO_AT_DONE_) +
+           (task->extension && task->extension->group && task->extension->keep) +
+           (loop && loop->debug && loop->current == task);
+}
+
 AIO_API_ void aio_release_(struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
-    if (task)
-        aio_unref_(task, c);
+    if (!task)
+        return;
+    aio_check_thread_(aio_loop_of_(task), c);
+    AIO_EXPECT_(task->node.refs > aio_refs_owed_(task, aio_loop_of_(task)), "is released once too often", c);
+    aio_unref_(task, c);
 }
 
 AIO_API_ struct aio_coro *aio_retain_(struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
     if (task) {
+        aio_check_thread_(aio_loop_of_(task), c);
         AIO_EXPECT_(task->node.refs < UINT8_MAX, "has too many handles", c);
         task->node.refs++;
     }
@@ -2736,9 +2767,11 @@ static inline void aio_notify_(struct aio_node *node, struct aio_coro *c)
 {
     struct aio_task *task = aio_node_task_(node);
     if (node->flags & AIO_N_CALLBACK_) {
+        aio_check_thread_(aio_node_callback_(node)->loop, c);
         aio_ready_add_(aio_node_callback_(node)->loop, node);
         return;
     }
+    aio_check_thread_(aio_loop_of_(task), c);
     if (node->flags & AIO_N_FORWARDED_) {
         node->flags &= (uint8_t)~AIO_N_FORWARDED_;
         if (c->error == AIO_ECANCELED)
@@ -2875,8 +2908,15 @@ static int aio_leave_with_(struct aio_coro *self, struct aio_coro *ret, bool is_
     return error;
 }
 
+/* Whoever awaits a task only borrows it. */
+static void aio_expect_alive_(const struct aio_coro *ret)
+{
+    AIO_EXPECT_(!(ret->flags & AIO_F_DEAD_), "was released by its last owner while it was awaited", ret);
+}
+
 AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
+    aio_expect_alive_(ret);
     return aio_leave_with_(self, ret, aio_is_own_(ret), line);
 }
 
@@ -2884,6 +2924,7 @@ AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool o
 {
     int error = ret->error;
     bool is_own = aio_is_own_(ret);
+    aio_expect_alive_(ret);
     if (is_own && !own)
         return aio_leave_with_(self, ret, true, line);
     aio_drop_(ret);
@@ -3015,6 +3056,7 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
     else if (aio_thread_.loop)                      /* of a future, or of a task that has outlived its loop */
         callback->loop = aio_thread_.loop;
     AIO_EXPECT_(callback->loop != NULL, "no loop to call the callback from", c);
+    aio_check_thread_(callback->loop, c);
     callback->node.flags = AIO_N_CALLBACK_;
     if (c->pc == AIO_PC_DONE_) {
         aio_ready_add_(callback->loop, &callback->node);
@@ -3268,7 +3310,9 @@ static void aio_group_release_held_(struct aio_loop *loop, struct aio_task *task
 static struct aio_task *aio_group_member_(struct aio_group *group, struct aio_coro *c, bool keep)
 {
     struct aio_loop *loop = aio_loop_of_(group->owner_task);
-    struct aio_task *task = aio_task_make_(loop, c, keep ? 2 : 1);
+    struct aio_task *task;
+    aio_check_thread_(loop, c);
+    task = aio_task_make_(loop, c, keep ? 2 : 1);
     if (!task)
         return NULL;
     if (!aio_extend_(task)) {                       /* undo: nobody has seen it yet */
@@ -3322,6 +3366,7 @@ AIO_API_ size_t aio_group_count(const struct aio_group *group) { return group->a
 AIO_API_ void aio_group_cancel(struct aio_group *group)
 {
     struct aio_task *task;
+    aio_check_thread_(group->owner ? aio_loop_of_(group->owner_task) : NULL, group->owner);
     group->closing = group->owner != NULL;
     for (task = group->first; task; task = task->extension->after)
         if (task->node.place != AIO_AT_DONE_)
@@ -3631,6 +3676,7 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
 
 AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback)
 {
+    aio_check_thread_(loop, NULL);
     if (callback->node.place != AIO_AT_NOTHING_)
         return AIO_EBUSY;
     callback->loop = loop;
@@ -3646,6 +3692,7 @@ static void aio_callback_timer_(struct aio_loop *loop, struct aio_node *node)
 
 AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callback, aio_time when)
 {
+    aio_check_thread_(loop, NULL);
     if (callback->node.place != AIO_AT_NOTHING_)
         return AIO_EBUSY;
     callback->loop = loop;
@@ -3679,6 +3726,7 @@ static void aio_ready_remove_(struct aio_loop *loop, struct aio_node *node)
 AIO_API_ bool aio_callback_cancel(struct aio_callback *callback)
 {
     struct aio_node *node = &callback->node;
+    aio_check_thread_(node->place != AIO_AT_NOTHING_ ? callback->loop : NULL, NULL);
     switch (node->place) {
     case AIO_AT_READY_:
         aio_ready_remove_(callback->loop, node);
@@ -3698,6 +3746,7 @@ AIO_API_ bool aio_callback_cancel(struct aio_callback *callback)
 
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback)
 {
+    aio_check_thread_(loop, NULL);
     callback->loop = loop;
     callback->node.link.next = loop->at_close ? &loop->at_close->node : NULL;
     loop->at_close = callback;
@@ -3897,6 +3946,8 @@ static int aio_loop_enter_(struct aio_loop *loop)
         return AIO_EINVAL;
     if (aio_thread_.loop)
         return AIO_EBUSY;
+    if (!aio_thread_.poller)
+        aio_thread_.poller = loop->poller;          /* to print what follows by */
     AIO_ASSERT(loop->thread == &aio_thread_, "a loop is run by the thread that made it", NULL, NULL, 0);
     aio_thread_.loop = loop;
 #if AIO_DEBUG
@@ -3945,7 +3996,11 @@ static int aio_loop_run_(struct aio_loop *loop, struct aio_coro *until)
 }
 
 AIO_API_ int aio_loop_run_forever(struct aio_loop *loop) { return aio_loop_run_(loop, NULL); }
-AIO_API_ void aio_loop_stop(struct aio_loop *loop) { loop->stopping = 1; }
+AIO_API_ void aio_loop_stop(struct aio_loop *loop)
+{
+    aio_check_thread_(loop, NULL);
+    loop->stopping = 1;
+}
 
 /* Runs c to its end as a task of loop; *root is then a handle, or NULL if it never began. */
 static int aio_loop_complete_(struct aio_loop *loop, struct aio_coro *c, struct aio_coro **root)

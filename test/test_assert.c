@@ -1,0 +1,223 @@
+/* Mistakes of the caller's end the program with a message that names the coroutine and the place; in release
+   builds, too. Each is made in a child process. */
+#define AIO_POOL 1                      /* freed frames can be looked at, with ASan too */
+#include "death.h"
+
+struct nap { AIO_FRAME(int); aio_time span; };
+static AIO_CORO(nap)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->span));
+    AIO_END;
+}
+
+/* Each scenario is a coroutine, and what runs it. */
+#define SCENARIO(name, ...) \
+    struct name { AIO_FRAME(void); __VA_ARGS__ }; \
+    static AIO_DECLARE(name); \
+    static void run_##name(void) { (void)aio_run(aio_new(name)); } \
+    static AIO_CORO(name)
+
+SCENARIO(twice, struct nap *nap;)
+{
+    AIO_BEGIN;
+    self->nap = aio_new(nap);
+    AIO_AWAIT(self->nap);
+    AIO_AWAIT(self->nap);
+    AIO_END;
+}
+SCENARIO(twice_a_task, struct nap *nap, *task;)
+{
+    AIO_BEGIN;
+    self->nap = aio_new(nap);
+    self->task = aio_create_task(self->nap);
+    self->task = aio_create_task(self->nap);
+    AIO_AWAIT(self->task);
+    AIO_END;
+}
+SCENARIO(twice_placed, struct nap nap, *at;)
+{
+    AIO_BEGIN;
+    self->at = aio_place(&self->nap, nap);
+    AIO_AWAIT(self->at);
+    AIO_AWAIT(self->at);
+    AIO_END;
+}
+SCENARIO(itself)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(0));
+    AIO_AWAIT(aio_new(nap));
+    aio_discard(self);
+    AIO_END;
+}
+TEST(a_coroutine_object_runs_only_once)
+{
+    CHECK_DIES(run_twice, "nap", 0, "used after it was freed (awaited twice?)");
+    CHECK_DIES(run_twice_a_task, "nap", 0, "is a task or a future, a coroutine object was expected");
+    CHECK_DIES(run_twice_placed, "nap", 0, "a coroutine object runs only once");
+    CHECK_STR(dies(run_itself), "(status 0)");      /* a task is not discarded */
+}
+
+SCENARIO(released_twice, struct nap *nap, *alias;)
+{
+    AIO_BEGIN;
+    self->alias = self->nap = aio_create_task(aio_new(nap, 5));
+    AIO_AWAIT(self->nap);
+    aio_release(self->nap);
+    aio_release(self->alias);
+    AIO_END;
+}
+/* The task still runs: the reference that is left is the loop's. */
+SCENARIO(released_early, struct nap *nap, *alias;)
+{
+    AIO_BEGIN;
+    self->alias = self->nap = aio_create_task(aio_new(nap, 5));
+    aio_release(self->nap);
+    aio_release(self->alias);
+    AIO_END;
+}
+SCENARIO(released_member, struct nap *nap; struct aio_group group;)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    self->nap = aio_group_create_task(&self->group, aio_new(nap, 5));
+    AIO_AWAIT(self->nap);
+    aio_release(self->nap);
+    AIO_END;
+}
+static struct nap *awaited;
+static void releases(struct aio_callback *callback)
+{
+    (void)callback;
+    aio_release(awaited);
+}
+SCENARIO(released_while_awaited, struct aio_callback soon;)
+{
+    AIO_BEGIN;
+    awaited = aio_create_task(aio_new(nap, 5));
+    self->soon.fn = releases;
+    aio_loop_call_soon(aio_loop_current(), &self->soon);
+    AIO_AWAIT(awaited);
+    AIO_END;
+}
+TEST(a_release_too_many)
+{
+    CHECK_DIES(run_released_twice, "nap", 0, "not a task, or its last handle was released");
+    CHECK_DIES(run_released_early, "nap", 0, "is released once too often");
+    CHECK_DIES(run_released_member, "nap", 0, "is released once too often");
+    CHECK_DIES(run_released_while_awaited, "nap", 0, "was released by its last owner while it was awaited");
+}
+
+static AIO_FUTURE(int) future;
+static void future_twice(void)
+{
+    aio_future_set_result(&future, 1);
+    aio_future_set_result(&future, 2);
+}
+static void future_error_twice(void)
+{
+    aio_future_set_error(&future, AIO_EIO);
+    aio_future_set_error(&future, AIO_EIO);
+}
+static void future_positive(void) { aio_future_set_error(&future, 5); }
+static void future_is_a_coroutine(void) { aio_future_set_result(aio_new(nap), 5); }
+static void cancel_of_a_future(void) { aio_task_cancel(&future); }
+/* Outside of a loop nobody knows where to print to; a loop that was there says where. */
+#define IN_A_LOOP(name, function) \
+    SCENARIO(name) \
+    { \
+        AIO_BEGIN; \
+        function(); \
+        AIO_END; \
+    }
+IN_A_LOOP(f1, future_twice)
+IN_A_LOOP(f2, future_error_twice)
+IN_A_LOOP(f3, future_positive)
+IN_A_LOOP(f4, future_is_a_coroutine)
+IN_A_LOOP(f5, cancel_of_a_future)
+TEST(futures)
+{
+    CHECK_STR(dies(run_f1), "aio: 'future': a future has one result, and this one has it\n");
+    CHECK_STR(dies(run_f2), "aio: 'future': a future has one result, and this one has it\n");
+    CHECK_STR(dies(run_f3), "aio: 'future': an error is a negative number\n");
+    CHECK_DIES(run_f4, "nap", 0, "is not a future");
+    CHECK_STR(dies(run_f5), "aio: 'future': not a task, or its last handle was released\n");
+}
+
+SCENARIO(raises)
+{
+    AIO_BEGIN;
+    AIO_RAISE(0);
+    AIO_END;
+}
+enum { RAISE_LINE = __LINE__ - 3 };
+SCENARIO(shields)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_shield(aio_new(nap)));
+    AIO_END;
+}
+TEST(wrong_arguments)
+{
+    CHECK_DIES(run_raises, "raises", RAISE_LINE, "AIO_RAISE takes a negative number");
+    CHECK_DIES(run_shields, "nap", 0, "aio_shield takes a task or a future");
+}
+
+/* The place that is resumed does not exist: compilers warn of an await in one's own switch where they can,
+   so it is made by hand. */
+SCENARIO(lost)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(1));
+    AIO_END;
+}
+static void resumes_elsewhere(void)
+{
+    struct aio_loop loop;
+    struct lost *task;
+    aio_loop_init(&loop, NULL);
+    task = aio_loop_create_task(&loop, aio_new(lost));
+    aio_loop_run_until_complete(&loop, aio_new(nap, 0));
+    task->aio.pc = 77;
+    aio_loop_run_until_complete(&loop, aio_new(nap, 9));
+}
+TEST(a_place_that_does_not_exist)
+{
+    CHECK_DIES(resumes_elsewhere, "lost", 0,
+               "resumed at a place that does not exist (an await inside a switch of its own?)");
+    CHECK_STR(dies(run_lost), "(status 0)");
+}
+
+static struct aio_callback callback;
+SCENARIO(callback_twice)
+{
+    AIO_BEGIN;
+    aio_loop_call_soon(aio_loop_current(), &callback);
+    aio_add_done_callback(&future, &callback);
+    AIO_END;
+}
+TEST(callbacks)
+{
+    CHECK_STR(dies(run_callback_twice), "aio: 'future': the callback waits for something else already\n");
+}
+
+static void *runs_it(void *loop) { return aio_loop_run_forever((struct aio_loop *)loop) ? loop : NULL; }
+static void run_elsewhere(void)
+{
+    struct aio_loop loop;
+    pthread_t thread;
+    aio_loop_init(&loop, NULL);
+    pthread_create(&thread, NULL, runs_it, &loop);
+    pthread_join(thread, NULL);
+}
+TEST(a_loop_on_another_thread)
+{
+    CHECK_STR(dies(run_elsewhere), "aio: a loop is run by the thread that made it\n");
+}
+
+int main(int argc, char **argv)
+{
+    RUN(argc, argv, T(a_coroutine_object_runs_only_once), T(a_release_too_many), T(futures), T(wrong_arguments),
+        T(a_place_that_does_not_exist), T(callbacks), T(a_loop_on_another_thread));
+}
