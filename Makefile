@@ -33,7 +33,7 @@ check:          ## everything: compilers, sanitizers, valgrind, each poller (min
 lint:           ## more warnings than anybody needs, and cppcheck
 	test/lint.sh
 
-$(BUILD)/test/%: test/test_%.c test/tap.h $(HEADERS)
+$(BUILD)/test/%: test/test_%.c $(wildcard test/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(NEED) $< -o $@ $(LDFLAGS)
 

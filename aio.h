@@ -481,7 +481,7 @@ struct aio_nothing_ { char nothing; };  /* the result of a coroutine that has no
 #define AIO_FUTURE(...) struct { AIO_FRAME(__VA_ARGS__); }
 
 /* What the library's own awaitables return; aio_any is any handle. */
-struct aio_any { struct aio_coro aio; };
+struct aio_any { AIO_FRAME(void); };
 struct aio_void { AIO_FRAME(void); };
 struct aio_int { AIO_FRAME(int); };
 struct aio_size { AIO_FRAME(ptrdiff_t); };
@@ -856,8 +856,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 /* AIO_FINALLY; from here to AIO_END is cleanup. It runs exactly once, whether the body returned,
    failed or was cancelled, even before its first step, and after the members of its groups have
    ended. Nothing leaves it early: an await in it that fails or is cancelled records its error
-   (which replaces the one in flight) and the next statement runs. AIO_RETURN and AIO_RAISE end it.
-   May leave, to wait for group members. */
+   (which replaces the one in flight) and the next statement runs. AIO_RETURN and AIO_RAISE end it,
+   and AIO_RETURN leaves the error in flight as it is. May leave, to wait for group members. */
 #define AIO_FINALLY \
     AIO_FALLTHROUGH_; case AIO_POINT_(1): \
     if ((self->aio.flags & AIO_F_OPEN_) && !aio_settle_(&self->aio, AIO_PC_FINALLY_)) return 0; \
@@ -1005,8 +1005,8 @@ AIO_API_ bool aio_task_cancel_(struct aio_coro *c);
 /* aio_task_cancelling(handle): how many requests stand. */
 #define aio_task_cancelling(handle) aio_task_cancelling_(aio_of_(handle))
 AIO_API_ int aio_task_cancelling_(const struct aio_coro *c);
-/* aio_task_uncancel(handle): takes one back; how many are left. At 0, one that has not struck yet
-   will not. */
+/* aio_task_uncancel(handle): takes one back; how many are left. At 0, one that was still to strike at the
+   next suspension will not; what is on its way out of an await comes out. */
 #define aio_task_uncancel(handle) aio_task_uncancel_(aio_of_(handle))
 AIO_API_ int aio_task_uncancel_(struct aio_coro *c);
 
@@ -1123,8 +1123,9 @@ AIO_API_ AIO_MUST_USE_ int aio_group_spawn_(struct aio_group *group, struct aio_
     AIO_UNTAKEN_(aio_as_(c, aio_group_add_((group), aio_of_(c), true, NULL)))
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c,
                                                        bool keep, int *error);
-/* aio_group_join(group): an awaitable: waits until no member is left. Fails with the error of the
-   member that failed first. At once if the group is empty or was never opened. */
+/* aio_group_join(group): an awaitable: waits until no member is left. For the owner's task it fails with
+   the error of the member that failed first; other tasks only wait. At once if the group is empty or was
+   never opened. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_group_join(struct aio_group *group);
 /* Cancels all members, in order of creation, and refuses new ones. From the loop's thread. */
 AIO_API_ void aio_group_cancel(struct aio_group *group);
@@ -2406,28 +2407,44 @@ static void aio_detach_(struct aio_task *task)
     task->node.place = AIO_AT_NOTHING_;
 }
 
-/* Requests are passed on to what a task waits for, so the loop follows the chain of tasks that wait
-   for tasks. A chain longer than there are tasks is a ring: it is broken where we are. */
+/* Does the chain of tasks that wait for tasks, from this one on, ever end? */
+static bool aio_waits_in_ring_(const struct aio_task *task)
+{
+    const struct aio_task *slow = task;
+    bool odd = false;
+    while (task->node.place == AIO_AT_TARGET_ && task->node.u.target->flags & AIO_F_ROOT_) {
+        task = task->node.u.target->up.task;
+        if (task == slow)
+            return true;
+        if (odd)
+            slow = slow->node.u.target->up.task;
+        odd = !odd;
+    }
+    return false;
+}
+
+/* A request is passed on to what the task waits for: along the chain of tasks that wait for tasks, to its
+   end. Where it has none, a ring, it is broken at the task that was asked. */
 static void aio_request_cancel_(struct aio_task *task)
 {
-    size_t left = aio_loop_of_(task)->task_count;
+    bool ring = aio_waits_in_ring_(task);
     for (;;) {
         struct aio_loop *loop = aio_loop_of_(task);     /* one may wait for a task of another loop */
         struct aio_coro *target;
         if (task->node.cancels < UINT8_MAX)
             task->node.cancels++;
-        if (task->node.place != AIO_AT_TARGET_) {
-            aio_strike_(loop, task);
-            return;
-        }
-        target = task->node.u.target;
-        if (left-- == 0) {
+        if (ring) {
             aio_detach_(task);
             task->node.flags = (uint8_t)((task->node.flags & ~AIO_N_FORWARDED_) | AIO_N_STRUCK_);
             aio_wake_(loop, task, aio_constant_(aio_canceled_));
             return;
         }
+        if (task->node.place != AIO_AT_TARGET_) {
+            aio_strike_(loop, task);
+            return;
+        }
         task->node.flags |= AIO_N_FORWARDED_;
+        target = task->node.u.target;
         if (!(target->flags & AIO_F_ROOT_)) {
             aio_future_cancel_(target);
             return;
@@ -2937,6 +2954,8 @@ AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line)
     aio_trace_(self, NULL, error, line);
     self->error = error;
     self->flags &= (uint16_t)~AIO_F_OWN_;
+    if (error == AIO_ECANCELED && aio_thread_.loop->current->node.cancels)
+        self->flags |= AIO_F_OWN_;                  /* caught, and passed on after all */
 }
 
 static void aio_groups_close_(struct aio_coro *self);
@@ -3158,6 +3177,16 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     return c;
 }
 
+static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *ret);
+
+/* A task or future that is done, also behind a shield: no timeout is too short for it. */
+static bool aio_is_done_(struct aio_coro *c)
+{
+    if (c->type && c->type->body == aio_shield_body_)
+        c = aio_proxy_inner_(c);
+    return aio_is_task_or_future_(c) && c->pc == AIO_PC_DONE_;
+}
+
 static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
@@ -3171,7 +3200,7 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
     if (error && borrowed)
         return c;
     aio_deadline_begin_(&proxy->deadline, loop->current);
-    if (!error && proxy->timeout <= 0 && !(borrowed && inner->pc == AIO_PC_DONE_)) {
+    if (!error && proxy->timeout <= 0 && !aio_is_done_(inner)) {
         proxy->deadline.expired = true;
         if (borrowed && inner->flags & AIO_F_ROOT_)
             aio_task_cancel_(inner);
