@@ -43,7 +43,7 @@ SCENARIO(twice_placed, struct nap nap, *at;)
     AIO_AWAIT(self->at);
     AIO_END;
 }
-SCENARIO(itself)
+SCENARIO(itself, )
 {
     AIO_BEGIN;
     AIO_AWAIT(aio_sleep(0));
@@ -125,7 +125,7 @@ static void future_is_a_coroutine(void) { aio_future_set_result(aio_new(nap), 5)
 static void cancel_of_a_future(void) { aio_task_cancel(&future); }
 /* Outside of a loop nobody knows where to print to; a loop that was there says where. */
 #define IN_A_LOOP(name, function) \
-    SCENARIO(name) \
+    SCENARIO(name, ) \
     { \
         AIO_BEGIN; \
         function(); \
@@ -145,14 +145,14 @@ TEST(futures)
     CHECK_STR(dies(run_f5), "aio: 'future': not a task, or its last handle was released\n");
 }
 
-SCENARIO(raises)
+SCENARIO(raises, )
 {
     AIO_BEGIN;
     AIO_RAISE(0);
     AIO_END;
 }
 enum { RAISE_LINE = __LINE__ - 3 };
-SCENARIO(shields)
+SCENARIO(shields, )
 {
     AIO_BEGIN;
     AIO_AWAIT(aio_shield(aio_new(nap)));
@@ -166,7 +166,7 @@ TEST(wrong_arguments)
 
 /* The place that is resumed does not exist: compilers warn of an await in one's own switch where they can,
    so it is made by hand. */
-SCENARIO(lost)
+SCENARIO(lost, )
 {
     AIO_BEGIN;
     AIO_AWAIT(aio_sleep(1));
@@ -190,7 +190,7 @@ TEST(a_place_that_does_not_exist)
 }
 
 static struct aio_callback callback;
-SCENARIO(callback_twice)
+SCENARIO(callback_twice, )
 {
     AIO_BEGIN;
     aio_loop_call_soon(aio_loop_current(), &callback);
