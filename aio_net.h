@@ -728,15 +728,13 @@ static int aio_accept_wait_for_descriptors_(struct aio_accept_ *op, struct aio_l
 /* Is it waiting for the time to try again? */
 static bool aio_accept_pauses_(const struct aio_accept_ *op) { return op->again.node.place != AIO_AT_NOTHING_; }
 
-/* Parks it. While it pauses only the timer is to wake it: a poller that is told to watch would say at once
-   that the listener can be read, again and again. */
+/* Parks it. While it pauses only the timer is to wake it: a poller that tells what is the case would say at
+   once that the listener can be read, again and again. */
 static int aio_accept_park_(struct aio_accept_ *op, struct aio_loop *loop)
 {
     int error = aio_park_fd(&op->aio, op->fd, AIO_READABLE);
-    if (!error && aio_accept_pauses_(op)) {
+    if (!error && aio_accept_pauses_(op))
         loop->poller->forget(loop, op->fd);
-        aio_loop_fd(loop, op->fd)->watched = 0;
-    }
     return error;
 }
 

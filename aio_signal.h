@@ -47,22 +47,27 @@ enum { AIO_SIGNALS_ = 65 };
 
 /* One for each signal of the process. A handler must find it without a lock, so it is a table. */
 struct aio_signal_ {
-    struct aio_loop *loop;              /* who has it; NULL: nobody, and nothing is installed */
+    struct aio_loop *loop;              /* atomic: who has it; NULL: nobody, and nothing is installed */
     struct sigaction before;
     struct aio_callback arrived, closing;
     struct aio_node *waiters;
     int pending;                        /* atomic: it came, and nobody has been told */
     int posted;                         /* atomic: arrived is on its way */
+    unsigned woken;                     /* waiters that were told and have not run yet */
+    bool taken;                         /* one of those who were told has it */
 };
 static struct aio_signal_ aio_signals_[AIO_SIGNALS_];
+
+struct aio_signal_wait_ { AIO_FRAME(int); int number; bool told; };
 
 static void aio_signal_handler_(int number)
 {
     struct aio_signal_ *state = &aio_signals_[number];
+    struct aio_loop *loop = __atomic_load_n(&state->loop, __ATOMIC_ACQUIRE);
     int saved = errno;
     __atomic_store_n(&state->pending, 1, __ATOMIC_RELEASE);
-    if (!__atomic_exchange_n(&state->posted, 1, __ATOMIC_ACQ_REL))
-        aio_loop_post(state->loop, &state->arrived);
+    if (loop && !__atomic_exchange_n(&state->posted, 1, __ATOMIC_ACQ_REL))
+        aio_loop_post(loop, &state->arrived);
     errno = saved;
 }
 
@@ -73,40 +78,57 @@ static void aio_signal_arrived_(struct aio_callback *callback)
     __atomic_store_n(&state->posted, 0, __ATOMIC_RELEASE);
     if (!state->waiters || !__atomic_exchange_n(&state->pending, 0, __ATOMIC_ACQ_REL))
         return;
-    while ((node = aio_list_pop_(&state->waiters)) != NULL)
+    state->taken = false;
+    while ((node = aio_list_pop_(&state->waiters)) != NULL) {
+        AIO_CONTAINER_(aio_node_task_(node)->leaf, struct aio_signal_wait_, aio)->told = true;
+        state->woken++;
         aio_wake_(state->loop, aio_node_task_(node), aio_constant_(aio_ok_));
+    }
+}
+
+/* A waiter that was told runs. If all of them were cancelled in between, the signal is remembered again. */
+static void aio_signal_told_(struct aio_signal_ *state, int error)
+{
+    state->taken |= error == 0;
+    if (--state->woken || state->taken)
+        return;
+    __atomic_store_n(&state->pending, 1, __ATOMIC_RELEASE);
+    if (state->waiters && !__atomic_exchange_n(&state->posted, 1, __ATOMIC_ACQ_REL))
+        aio_loop_post(state->loop, &state->arrived);
 }
 
 static void aio_signal_closing_(struct aio_callback *callback)
 {
     struct aio_signal_ *state = AIO_CONTAINER_(callback, struct aio_signal_, closing);
     sigaction((int)(state - aio_signals_), &state->before, NULL);
-    state->loop = NULL;
+    __atomic_store_n(&state->loop, (struct aio_loop *)NULL, __ATOMIC_RELEASE);
 }
 
 static int aio_signal_install_(struct aio_loop *loop, int number)
 {
     struct aio_signal_ *state = &aio_signals_[number];
+    struct aio_loop *owner = NULL;
     struct sigaction action;
-    if (state->loop)
-        return state->loop == loop ? 0 : AIO_EBUSY;
-    aio_memset_(state, 0, sizeof *state);
+    if (!__atomic_compare_exchange_n(&state->loop, &owner, loop, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return owner == loop ? 0 : AIO_EBUSY;
+    aio_memset_(&state->arrived, 0, sizeof state->arrived);
+    state->waiters = NULL;
+    state->woken = 0;
+    __atomic_store_n(&state->pending, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&state->posted, 0, __ATOMIC_RELAXED);
     aio_memset_(&action, 0, sizeof action);
     action.sa_handler = aio_signal_handler_;
     action.sa_flags = SA_RESTART;
     sigfillset(&action.sa_mask);
-    state->loop = loop;
     state->arrived.fn = aio_signal_arrived_;
     state->closing.fn = aio_signal_closing_;
     if (sigaction(number, &action, &state->before) < 0) {
-        state->loop = NULL;
+        __atomic_store_n(&state->loop, (struct aio_loop *)NULL, __ATOMIC_RELEASE);
         return AIO_EINVAL;
     }
     aio_loop_at_close(loop, &state->closing);
     return 0;
 }
-
-struct aio_signal_wait_ { AIO_FRAME(int); int number; };
 
 static struct aio_coro *aio_signal_body_(struct aio_coro *c, struct aio_coro *ret)
 {
@@ -125,8 +147,11 @@ static struct aio_coro *aio_signal_body_(struct aio_coro *c, struct aio_coro *re
             }
             c->error = AIO_ECANCELED;
         }
-    } else
+    } else {
         c->error = ret->error;
+        if (wait->told)
+            aio_signal_told_(&aio_signals_[wait->number], c->error);
+    }
     wait->result = c->error ? 0 : wait->number;
     return c;
 }

@@ -72,7 +72,7 @@ static inline int net_run(const char *file, int line, int before, struct aio_any
 
 /* Two ends of a TCP connection over loopback. */
 struct tcp_pair { AIO_FRAME(void); int *fds; int listener; };
-static AIO_CORO(tcp_pair)
+static AIO_UNUSED_ AIO_CORO(tcp_pair)
 {
     AIO_BEGIN;
     AIO_AWAIT(self->listener, aio_listen("127.0.0.1", 0));
