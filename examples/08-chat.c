@@ -191,9 +191,10 @@ static AIO_CORO(program)
 {
     AIO_BEGIN;
     aio_group_open(&self->tasks, self, 0, 0);
-    if (aio_group_spawn(&self->tasks, aio_new(serve, .port = self->port)) < 0 ||
-        aio_group_spawn(&self->tasks, aio_new(on_signal, SIGINT, &self->tasks)) < 0 ||
-        aio_group_spawn(&self->tasks, aio_new(on_signal, SIGTERM, &self->tasks)) < 0)
+    /* The signals first: until somebody waits for them, they kill. */
+    if (aio_group_spawn(&self->tasks, aio_new(on_signal, SIGINT, &self->tasks)) < 0 ||
+        aio_group_spawn(&self->tasks, aio_new(on_signal, SIGTERM, &self->tasks)) < 0 ||
+        aio_group_spawn(&self->tasks, aio_new(serve, .port = self->port)) < 0)
         AIO_RAISE(AIO_ENOMEM);
     AIO_AWAIT(aio_group_join(&self->tasks));        /* fails if the server does */
     printf("bye\n");

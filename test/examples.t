@@ -57,9 +57,35 @@ until_line() {
     done
 }
 
-# plain NAME SOURCE [STATUS]: runs it to its end
+# await PID: waits for its end, and answers with its status. What takes more than 20 s is killed.
+await() {
+    : >"$tmp/running.$1"
+    (
+        tries=0
+        while [ -e "$tmp/running.$1" ]; do
+            nap
+            tries=$((tries + 1))
+            [ $tries -lt 400 ] || exec kill -9 "$1"
+        done
+    ) 4>&- 5>&- 6>&- &
+    wait "$1" 2>"$tmp/null"
+    set -- "$1" $?
+    rm -f "$tmp/running.$1"
+    return "$2"
+}
+
+# run PROGRAM [ARGUMENT...]: to its end, with its output in $tmp/out and $tmp/err
+run() {
+    program=$1
+    shift
+    "$folder/$program" "$@" >"$tmp/out" 2>"$tmp/err" &
+    pids="$pids $!"
+    await $!
+}
+
+# plain NAME [STATUS]
 plain() {
-    "$folder/$1" >"$tmp/out" 2>"$tmp/err"
+    run "$1"
     status=$?
     section Prints: "examples/$1.c" >"$tmp/expected"
     same "$label: $1 prints what it says" "$tmp/expected" "$tmp/out"
@@ -84,7 +110,7 @@ serve() {
 # stop NAME ID SIGNAL: ends the server; it must have said what its comment says, and no more
 stop() {
     kill "-$3" "$server"
-    wait "$server"
+    await "$server"
     is "$label: $1 ends with 0 on $3" 0 $?
     section 'Prints, and then' "examples/$1.c" | sed "s/:7000/:$port/" >"$tmp/expected"
     same "$label: $1 prints what it says ($3)" "$tmp/expected" "$tmp/$2.out"
@@ -94,7 +120,7 @@ stop() {
 echo_server() {
     serve 06-echo-server echo
     section 'Prints, if' examples/07-client.c >"$tmp/expected"
-    "$folder/07-client" $port >"$tmp/out" 2>"$tmp/err"
+    run 07-client $port
     is "$label: 07-client ends with 0" 0 $?
     same "$label: 07-client prints what it says" "$tmp/expected" "$tmp/out"
     silent "$label: 07-client says nothing on standard error" "$tmp/err"
@@ -105,11 +131,11 @@ echo_server() {
         "$folder/07-client" $port - <"$tmp/sent.$i" >"$tmp/got.$i" 2>"$tmp/err" &
         clients="$clients $!"
     done
-    for pid in $clients; do wait $pid || echo failed >>"$tmp/err"; done
+    for pid in $clients; do await $pid || echo failed >>"$tmp/err"; done
     for i in 1 2 3 4 5 6 7 8; do cmp "$tmp/sent.$i" "$tmp/got.$i" >>"$tmp/err" 2>&1; done
     silent "$label: eight clients at a time get back what they sent" "$tmp/err"
 
-    "$folder/06-echo-server" $port >"$tmp/out" 2>"$tmp/err"
+    run 06-echo-server $port
     is "$label: 06-echo-server ends with 1 on a port in use" 1 $?
     grep -q AIO_EADDRINUSE "$tmp/err"
     result $? "$label: and says why"
@@ -122,12 +148,12 @@ echo_server() {
     echo connected >&4
     until_line "$tmp/idle.out" connected
     stop 06-echo-server echo TERM
-    wait $client
+    await $client
     is "$label: 07-client ends with 0 when the server goes" 0 $?
     exec 4>&-
     rm "$tmp/line"
 
-    "$folder/07-client" $port >"$tmp/out" 2>"$tmp/err"
+    run 07-client $port
     is "$label: 07-client ends with 1 where nobody listens" 1 $?
     grep -q AIO_ECONNREFUSED "$tmp/err"
     result $? "$label: and says why"
@@ -165,7 +191,7 @@ chat() {
     until_line "$tmp/cat.out" 'bob: hi, ann'
     until_line "$tmp/ann.out" 'bob: hi, ann'
     exec 5>&-
-    wait $bob
+    await $bob
     is "$label: a chatter who leaves ends with 0" 0 $?
     until_line "$tmp/ann.out" 'bob left'
     until_line "$tmp/cat.out" 'bob left'
@@ -194,10 +220,11 @@ chat() {
     result $? "$label: and is dropped"
     stop 08-chat chat TERM
     kill -CONT $cat
-    wait $ann
+    await $ann
     is "$label: a chatter ends with 0 when the server goes" 0 $?
     exec 4>&- 5>&- 6>&-
-    wait $cat $client
+    await $cat
+    await $client
 }
 
 # what the demo prints, without what differs from run to run
@@ -206,7 +233,7 @@ numbers() {
 }
 
 demo() {
-    "$folder/10-demo" 100 >"$tmp/out" 2>"$tmp/err"
+    run 10-demo 100
     is "$label: 10-demo ends with 0" 0 $?
     numbers <"$tmp/out" >"$tmp/told"
     without='^never'
@@ -228,12 +255,12 @@ mute() {
 }
 
 mute_end() {
-    wait $unanswered
+    await $unanswered
     is "$label: 07-client ends with 1 when there is no answer" 1 $?
     grep -q AIO_ETIMEDOUT "$tmp/mute.told"
     result $? "$label: and says why"
     kill -9 $mute
-    wait $mute 2>"$tmp/null"
+    await $mute
 }
 
 # programs FOLDER LABEL POLLER: tests the programs in the folder
@@ -244,7 +271,7 @@ programs() {
         plain $name
     done
     for try in 1 2 3; do                    # for its timing; a busy machine gets three
-        "$folder/02-sleep" >"$tmp/out" 2>&1
+        run 02-sleep
         section Prints: examples/02-sleep.c | cmp - "$tmp/out" >"$tmp/null" 2>&1 && break
     done
     plain 02-sleep
