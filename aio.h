@@ -3998,7 +3998,10 @@ AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout)
     int error = aio_loop_enter_(loop);
     if (error)
         return error;
-    if (!loop->head || loop->since_look)            /* in somebody else's loop, every turn looks */
+    /* What has woken somebody else's loop is taken, also if no task waits for it: or it would spin. */
+    if (!loop->fd_waiters && loop->poller_fd >= 0)
+        error = loop->poller->wait(loop, 0);
+    if (error >= 0 && (!loop->head || loop->since_look))    /* in somebody else's loop, every turn looks */
         error = aio_look_(loop, timeout);
     if (error >= 0)
         error = aio_turns_(loop, 0, NULL);
