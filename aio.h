@@ -2670,7 +2670,8 @@ AIO_API_ void aio_release_(struct aio_coro *c)
     if (!task)
         return;
     aio_check_thread_(aio_loop_of_(task), c);
-    AIO_EXPECT_(task->node.refs > aio_refs_owed_(task, aio_loop_of_(task)), "is released once too often", c);
+    if (aio_unlikely_(task->node.place != AIO_AT_DONE_ || task->extension))
+        AIO_EXPECT_(task->node.refs > aio_refs_owed_(task, aio_loop_of_(task)), "is released once too often", c);
     aio_unref_(task, c);
 }
 
@@ -3918,12 +3919,14 @@ enum { AIO_LOOK_EVERY_ = 64 };
    them in this one function, because a turn is often a single resumption. How many ran, or an error. */
 static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_coro *until)
 {
-    unsigned ran = 0;
+    unsigned ran = 0, since = loop->since_look;
     int error = 0;
     do {
-        if (aio_unlikely_(!loop->head || loop->since_look >= AIO_LOOK_EVERY_) &&
-            (error = aio_look_(loop, timeout)) < 0)
-            return error;
+        if (aio_unlikely_(!loop->head || since >= AIO_LOOK_EVERY_)) {
+            since = 0;
+            if ((error = aio_look_(loop, timeout)) < 0)
+                break;
+        }
         loop->turn_last = loop->head ? loop->tail : NULL;
         while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
@@ -3933,14 +3936,18 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
             else
                 aio_node_run_(loop, node);
             ran++;
+            since++;
             if (node == loop->turn_last)
                 break;
-            if (aio_unlikely_(++loop->since_look >= AIO_LOOK_EVERY_) && (error = aio_look_(loop, 0)) < 0)
-                return error;
+            if (aio_unlikely_(since >= AIO_LOOK_EVERY_)) {
+                since = 0;
+                if ((error = aio_look_(loop, 0)) < 0)
+                    break;
+            }
         }
-        loop->since_look++;
-    } while (until && until->pc != AIO_PC_DONE_);
-    return (int)(ran & INT_MAX);
+    } while (until && until->pc != AIO_PC_DONE_ && error >= 0);
+    loop->since_look = since;
+    return error < 0 ? error : (int)(ran & INT_MAX);
 }
 
 #if AIO_DEBUG
@@ -4183,6 +4190,16 @@ static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
         }
 }
 
+/* A task that could not be brought to its end: nothing may wake it any more. */
+static void aio_task_lose_(struct aio_task *task)
+{
+    if (task->node.place == AIO_AT_LIST_)
+        aio_list_remove_(&task->node);
+    else if (task->node.place == AIO_AT_TARGET_)
+        aio_detach_(task);
+    task->node.place = AIO_AT_SETTLE_;
+}
+
 /* Records that somebody still holds outlive the loop, with their slab. */
 static void aio_slabs_close_(struct aio_loop *loop)
 {
@@ -4190,9 +4207,13 @@ static void aio_slabs_close_(struct aio_loop *loop)
     uint32_t i;
     for (slab = loop->slabs; slab; slab = next) {
         next = slab->next;
+        for (i = 0; i < slab->carved; i++) {
+            struct aio_task *task = aio_slab_task_(slab, i);
+            slab->live += task->node.place != AIO_AT_NOTHING_;
+            if (aio_task_unfinished_(task))
+                aio_task_lose_(task);
+        }
         slab->loop = NULL;
-        for (i = 0; i < slab->carved; i++)
-            slab->live += aio_slab_task_(slab, i)->node.place != AIO_AT_NOTHING_;
         list = slab->live ? &aio_thread_.orphans : &aio_thread_.free_slabs;
         slab->next = *list;
         *list = slab;
@@ -4276,6 +4297,7 @@ AIO_API_ void aio_after_fork(void)
     for (loop = aio_thread_.newest; loop; loop = loop->older) {
         aio_at_close_(loop);
         loop->poller->close(loop);
+        aio_slabs_close_(loop);                     /* what has a handle is not given back under it */
 #if AIO_POOL_BYTES
         aio_timers_owner_ = NULL;
 #endif

@@ -1,5 +1,9 @@
 /* What once went wrong and is in nobody's area: each test failed before its fix. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "core.h"
+#include <sys/wait.h>
 
 struct nap { AIO_FRAME(void); aio_time span; };
 static AIO_CORO(nap)
@@ -196,9 +200,81 @@ TEST(more_timers_than_half_a_word)
     CHECK_INT(core_live, 0);
 }
 
+/* A task that could not be ended is lost with its loop; what it waited for may still happen. */
+static AIO_FUTURE(int) outlives;
+struct stubborn { AIO_FRAME(void); int error; };
+static AIO_CORO(stubborn)
+{
+    AIO_BEGIN;
+    AIO_CATCH(self->error, aio_shield(&outlives));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    AIO_TRY(self->error, &outlives);
+    note("never");
+    AIO_END;
+}
+static void loses(int shield)
+{
+    struct aio_loop loop;
+    struct stubborn *lost;
+    memset(&outlives, 0, sizeof outlives);
+    CHECK_INT(aio_loop_init(&loop, &core_options), 0);
+    lost = aio_loop_create_task(&loop, aio_new(stubborn));
+    CHECK_INT(aio_loop_run_until_complete(&loop, aio_new(nap, 0)), 0);
+    CHECK_INT(aio_loop_close(&loop), AIO_EDEADLK);
+    memset(&loop, 0xa5, sizeof loop);
+    CHECK(!aio_task_done(lost));
+    CHECK(!aio_task_cancel(lost));
+    if (shield)
+        CHECK(aio_future_cancel(&outlives));
+    else
+        CHECK_INT(aio_future_set_result(&outlives, 1), 0);
+    _exit(tap_failed || tap_text[0]);               /* its memory is lost, too */
+}
+TEST(lost_tasks_are_not_woken)
+{
+    int i, status = -1;
+    pid_t child;
+    for (i = 0; i < 2; i++) {
+        child = fork();
+        if (child == 0)
+            loses(i);
+        CHECK(child > 0 && waitpid(child, &status, 0) == child);
+        CHECK_INT(status, 0);
+    }
+}
+
+/* A child that forgets the loops of its parent runs one of its own, also from inside a task. */
+static int in_the_child(void)
+{
+    int error;
+    aio_after_fork();
+    error = aio_loop_current() ? 1 : aio_run_with(&core_options, aio_new(nap, 5));
+    aio_after_fork();
+    return error ? 1 : aio_run_with(&core_options, aio_new(two_groups)) != AIO_EIO;
+}
+struct forks { AIO_FRAME(void); struct nap *other; int status; };
+static AIO_CORO(forks)
+{
+    pid_t child;
+    AIO_BEGIN;
+    self->other = aio_create_task(aio_new(nap, 5));
+    AIO_AWAIT(aio_sleep(1));
+    child = fork();
+    if (child == 0)
+        _exit(in_the_child());
+    CHECK(child > 0 && waitpid(child, &self->status, 0) == child);
+    CHECK_INT(self->status, 0);
+    AIO_AWAIT(self->other);                         /* nothing has changed for the parent */
+    CHECK_INT(aio_now(), 5);
+    aio_release(self->other);
+    AIO_END;
+}
+TEST(after_a_fork) { CHECK_INT(run(aio_new(forks)), 0); }
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(callbacks_survive_their_loop), T(callbacks_of_the_last_turn),
         T(callback_of_a_task_without_loop), T(error_in_the_older_group), T(error_beside_another_group),
-        T(large_frames_and_the_peak), T(more_timers_than_half_a_word));
+        T(large_frames_and_the_peak), T(more_timers_than_half_a_word), T(lost_tasks_are_not_woken),
+        T(after_a_fork));
 }
