@@ -3677,10 +3677,23 @@ AIO_API_ void aio_forget_fd(int fd)
         aio_loop_fd_forget(loop, fd);
 }
 
+/* Parks the current task at a descriptor that nobody waits for. The poller is not told. */
+static int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, int which)
+{
+    struct aio_task *task = loop->current;
+    if (!aio_may_park_(task))
+        return AIO_ECANCELED;
+    task->leaf = leaf;
+    task->node.place = (uint8_t)(AIO_AT_READER_ + which);
+    task->node.u.fd = fd;
+    loop->fds[fd].waiter[which] = task;
+    loop->fd_waiters++;
+    return 0;
+}
+
 AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
 {
     struct aio_loop *loop = aio_thread_.loop;
-    struct aio_task *task = loop->current;
     struct aio_fd *entry = aio_loop_fd_add(loop, fd);
     int which = want == AIO_WRITABLE, error;
     if (!entry)
@@ -3692,14 +3705,7 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
     error = loop->poller->watch(loop, fd, want);
     if (error)
         return error;                               /* AIO_ALWAYS_READY is 1, too */
-    if (!aio_may_park_(task))
-        return AIO_ECANCELED;
-    task->leaf = leaf;
-    task->node.place = (uint8_t)(AIO_AT_READER_ + which);
-    task->node.u.fd = fd;
-    entry->waiter[which] = task;
-    loop->fd_waiters++;
-    return 0;
+    return aio_park_unwatched_(loop, leaf, fd, which);
 }
 
 /* -------------------------------------------------------------------------------- callbacks */

@@ -728,14 +728,13 @@ static int aio_accept_wait_for_descriptors_(struct aio_accept_ *op, struct aio_l
 /* Is it waiting for the time to try again? */
 static bool aio_accept_pauses_(const struct aio_accept_ *op) { return op->again.node.place != AIO_AT_NOTHING_; }
 
-/* Parks it. While it pauses only the timer is to wake it: a poller that tells what is the case would say at
-   once that the listener can be read, again and again. */
+/* Parks it. While it pauses only the timer is to wake it: the poller would say at once that the listener can
+   be read, again and again. */
 static int aio_accept_park_(struct aio_accept_ *op, struct aio_loop *loop)
 {
-    int error = aio_park_fd(&op->aio, op->fd, AIO_READABLE);
-    if (!error && aio_accept_pauses_(op))
-        loop->poller->forget(loop, op->fd);
-    return error;
+    if (!aio_accept_pauses_(op))
+        return aio_park_fd(&op->aio, op->fd, AIO_READABLE);
+    return aio_loop_fd(loop, op->fd)->waiter[0] ? AIO_EBUSY : aio_park_unwatched_(loop, &op->aio, op->fd, 0);
 }
 
 /* One round: a descriptor, or an error; AIO_EAGAIN: wait. */

@@ -243,7 +243,7 @@ CORO_TEST(signals_all_the_time, int i, pipe[2]; size_t at; ptrdiff_t n; char buf
     }
     CHECK_INT(self->at, 200 * 997);
     AIO_AWAIT(aio_group_join(&self->group));
-    CHECK(interruptions > 5, "%d", (int)interruptions);
+    CHECK(interruptions > (slow() ? 0 : 5), "%d", (int)interruptions);
     AIO_FINALLY;
     {
         struct itimerval none = { { 0, 0 }, { 0, 0 } };
@@ -273,11 +273,12 @@ static AIO_CORO(small_life)
     aio_release(self->server);
     AIO_END;
 }
-static void child_life(void)
+static void child_life(struct aio_size *old)
 {
     int result = 0, error;
     aio_after_fork();
     error = aio_run(result, aio_new(small_life));
+    aio_release(old);                                   /* a handle from before the fork is still one */
     _exit(error ? 1 : result != 5 ? 2 : tap_failed ? 3 : 0);
 }
 
@@ -291,7 +292,7 @@ CORO_TEST(fork_in_a_loop, int fds[2], done[2], status; pid_t child; ptrdiff_t n;
     CHECK_INT(pipe2(self->done, O_CLOEXEC), 0);
     self->child = fork();
     if (self->child == 0)
-        child_life();
+        child_life(self->waiter);
     close(self->done[1]);
     AIO_AWAIT(self->n, aio_recv(self->done[0], &self->byte, 1));    /* it ends when the child does */
     CHECK_INT(self->n, 0);
@@ -319,7 +320,7 @@ TEST(fork_outside_a_loop)
             CHECK_INT(aio_loop_init_(&loop, &net_options, test_poller()), 0);
         child = fork();
         if (child == 0)
-            child_life();
+            child_life(NULL);
         CHECK_INT(waitpid(child, &status, 0), child);
         CHECK_INT(status, 0);
     }

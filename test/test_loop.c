@@ -128,7 +128,10 @@ TEST(leftovers_in_order)
     CHECK_INT(aio_loop_spawn(&loop, aio_new(sleeper, 'd', 0)), 0);      /* it has not begun */
     CHECK_NOTES("abc");
     CHECK_INT(aio_loop_close(&loop), 0);
-    CHECK_NOTES("-d-a-b-c");                            /* d was queued already; the others in order */
+    if (AIO_DEBUG)
+        CHECK_NOTES("-d-a-b-c[sleeper was never released 0]");
+    else
+        CHECK_NOTES("-d-a-b-c");                        /* d was queued already; the others in order */
     CHECK(aio_task_cancelled(kept));                    /* a handle outlives the loop */
     CHECK_INT(aio_task_error(kept), AIO_ECANCELED);
     CHECK_INT(kept->name, 'b');
@@ -339,14 +342,14 @@ TEST(interleaved)
     aio_loop_turn(&b, 0);
     CHECK_INT(aio_task_error(wait[0]), AIO_EBADF);
     CHECK_INT(aio_task_error(wait[1]), AIO_EBADF);
-    CHECK_INT(aio_loop_run_until_complete(&a, aio_sleep(AIO_MS(1))), 0);
-    CHECK_INT(aio_loop_close(&a), 0);
-    CHECK_INT(aio_loop_run_until_complete(&b, aio_sleep(AIO_MS(1))), 0);
-    CHECK_INT(aio_loop_close(&b), 0);
     for (i = 0; i < 2; i++) {
         aio_release(wait[i]);
         aio_release(sum[i]);
     }
+    CHECK_INT(aio_loop_run_until_complete(&a, aio_sleep(AIO_MS(1))), 0);
+    CHECK_INT(aio_loop_close(&a), 0);
+    CHECK_INT(aio_loop_run_until_complete(&b, aio_sleep(AIO_MS(1))), 0);
+    CHECK_INT(aio_loop_close(&b), 0);
     aio_close(fds[1]);
     CHECK_INT(open_fds(), before);
 }
