@@ -46,7 +46,7 @@ $(BUILD)/examples/%: examples/%.c $(BUILD)/poller.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(SELECT) -DTEST_POLLER_SHARED $< $(BUILD)/poller.o -o $@ $(LDFLAGS)
 
-$(BUILD)/bench/%: bench/%.c test/poller.h $(HEADERS)
+$(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h) test/poller.h $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(SELECT) $< -o $@ $(LDFLAGS)
 

@@ -266,6 +266,7 @@ struct aio_type {
     const char *name;                   /* as it stands in AIO_CORO(name) */
     const char *file;
     size_t size;                        /* of the frame */
+    size_t bin;                         /* AIO_BIN_(size) */
 };
 
 /* The header of every frame, future and library awaitable. Private, all of it: read errors by
@@ -520,6 +521,9 @@ enum {
     AIO_POOL_STEP_ = 16, AIO_POOL_SMALL_ = 1024, AIO_POOL_LARGE_ = 16,
     AIO_POOL_CLASSES_ = AIO_POOL_SMALL_ / AIO_POOL_STEP_ + 1
 };
+/* The free list of the pool that a size belongs to; 0: it is too large for one. */
+#define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
+#define AIO_SIZE_(type) sizeof(type), AIO_BIN_(sizeof(type))    /* the end of a struct aio_type */
 
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
@@ -557,11 +561,11 @@ AIO_API_ AIO_NORETURN_ void aio_assert_failed_(const char *message, const char *
 static inline void *aio_alloc_(size_t size AIO_ORIGIN_TYPE_)
 {
 #if AIO_POOL
-    if (aio_likely_(size <= AIO_POOL_SMALL_)) {
-        struct aio_coro **list = &aio_thread_.free[(size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_];
-        struct aio_coro *object = *list;
+    size_t bin = AIO_BIN_(size);
+    if (aio_likely_(bin != 0)) {
+        struct aio_coro *object = aio_thread_.free[bin];
         if (aio_likely_(object != NULL)) {
-            *list = (struct aio_coro *)object->up.link;
+            aio_thread_.free[bin] = (struct aio_coro *)object->up.link;
             return object;
         }
     }
@@ -569,20 +573,23 @@ static inline void *aio_alloc_(size_t size AIO_ORIGIN_TYPE_)
     return aio_alloc_slow_(size AIO_ORIGIN_PASS_);
 }
 
-static inline void aio_free_(void *memory, size_t size)
+static inline void aio_free_in_(void *memory, size_t size, size_t bin)
 {
 #if AIO_POOL
     struct aio_coro *object = (struct aio_coro *)memory;
-    if (aio_likely_(size <= AIO_POOL_SMALL_)) {
-        struct aio_coro **list = &aio_thread_.free[(size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_];
-        object->up.link = *list;
+    if (aio_likely_(bin != 0)) {
+        object->up.link = aio_thread_.free[bin];
         object->flags = AIO_F_DEAD_;
-        *list = object;
+        aio_thread_.free[bin] = object;
         return;
     }
 #endif
+    (void)bin;
     aio_free_slow_(memory, size);
 }
+
+static inline void aio_free_(void *memory, size_t size) { aio_free_in_(memory, size, AIO_BIN_(size)); }
+static inline void aio_free_pooled_(struct aio_coro *c) { aio_free_in_(c, c->type->size, c->type->bin); }
 
 /* Results that are the same for everybody. Their zeros are read as a result of whatever type. */
 enum { AIO_UNIT_RESULT_ = 64 };
@@ -651,7 +658,7 @@ static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32
         return 0;
     if (aio_likely_(ret->error == 0)) {
         if (aio_likely_(ret->flags == AIO_F_CORO_)) {
-            aio_free_(ret, ret->type->size);
+            aio_free_pooled_(ret);
             return 0;
         }
         if (ret->flags & AIO_F_ROOT_)               /* a task: only borrowed */
@@ -664,7 +671,7 @@ static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32
 static inline int aio_catch_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line)
 {
     if (aio_likely_(ret->error == 0) && aio_likely_(ret->flags == AIO_F_CORO_)) {
-        aio_free_(ret, ret->type->size);
+        aio_free_pooled_(ret);
         return 0;
     }
     return aio_catch_slow_(self, ret, own, line);
@@ -699,7 +706,7 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
     { return name##_body_((struct name *)(void *)aio_self_, aio_ret_); } \
     const struct aio_type *name##_type_(void) \
     { \
-        static const struct aio_type type = { name##_enter_, #name, __FILE__, sizeof(struct name) }; \
+        static const struct aio_type type = { name##_enter_, #name, __FILE__, AIO_SIZE_(struct name) }; \
         return &type; \
     } \
     AIO_DIAGNOSE_ \
@@ -2524,7 +2531,7 @@ static void aio_frame_free_(struct aio_coro *c)
     if (c->flags & AIO_F_PROXY_)
         aio_proxy_free_(c);
     else if (!(c->flags & AIO_F_PLACED_))
-        aio_free_(c, c->type->size);
+        aio_free_pooled_(c);
 }
 
 static bool aio_is_task_or_future_(const struct aio_coro *c)
@@ -2650,7 +2657,7 @@ static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
         aio_free_(task->extension, sizeof *task->extension);
     root->flags &= (uint16_t)~AIO_F_ROOT_;
     if (aio_likely_(root->flags == AIO_F_CORO_))
-        aio_free_(root, root->type->size);
+        aio_free_pooled_(root);
     else
         aio_frame_free_(root);
     aio_task_free_(task);                           /* last: it may give back all memory */
@@ -3007,7 +3014,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
     return NULL;
 }
 
-static const struct aio_type aio_sleep_type_ = { aio_sleep_body_, "aio_sleep", NULL, sizeof(struct aio_sleep_) };
+static const struct aio_type aio_sleep_type_ = { aio_sleep_body_, "aio_sleep", NULL, AIO_SIZE_(struct aio_sleep_) };
 
 AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative)
 {
@@ -3234,8 +3241,8 @@ static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *re
 }
 
 static const struct aio_type aio_proxy_types_[] = {
-    { aio_wait_for_body_, "aio_wait_for", NULL, 0 },
-    { aio_shield_body_, "aio_shield", NULL, 0 },
+    { aio_wait_for_body_, "aio_wait_for", NULL, 0, 0 },
+    { aio_shield_body_, "aio_shield", NULL, 0, 0 },
 };
 
 AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
@@ -3595,7 +3602,7 @@ static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
     return c;
 }
 
-static const struct aio_type aio_join_type_ = { aio_join_body_, "aio_group_join", NULL, sizeof(struct aio_join_) };
+static const struct aio_type aio_join_type_ = { aio_join_body_, "aio_group_join", NULL, AIO_SIZE_(struct aio_join_) };
 
 AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
 {
@@ -3865,7 +3872,6 @@ static inline void aio_resume_(struct aio_loop *loop, struct aio_task *task)
         }
         task->leaf = frame = ret->up.caller;
     }
-    loop->current = NULL;
 }
 
 static inline void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
@@ -3873,6 +3879,7 @@ static inline void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
     if (node->flags & AIO_N_CALLBACK_) {
         struct aio_callback *callback = aio_node_callback_(node);
         node->place = AIO_AT_NOTHING_;
+        loop->current = NULL;
         callback->fn(callback);
     } else
         aio_resume_(loop, aio_node_task_(node));
@@ -3889,6 +3896,7 @@ static AIO_COLD_ void aio_node_run_watched_(struct aio_loop *loop, struct aio_no
         aio_retain_(root);
     aio_scribble_();
     aio_node_run_(loop, node);
+    loop->current = NULL;
     took = loop->poller->now(loop) - began;
     ended = !root || root->pc == AIO_PC_DONE_;
     if (took >= AIO_SLOW_STEP)
@@ -3902,6 +3910,7 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
 {
     int error = 0;
     loop->since_look = 0;
+    loop->current = NULL;
     aio_inbox_take_(loop);
     if (loop->head)
         timeout = 0;
@@ -3952,6 +3961,7 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
             }
         }
     } while (until && until->pc != AIO_PC_DONE_ && error >= 0);
+    loop->current = NULL;
     loop->since_look = since;
     return error < 0 ? error : (int)(ran & INT_MAX);
 }

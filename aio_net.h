@@ -550,12 +550,12 @@ static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
 static const struct aio_type *aio_io_type_(int what)
 {
     static const struct aio_type types[] = {
-        { aio_io_body_, "aio_recv", NULL, sizeof(struct aio_io_) },
-        { aio_io_body_, "aio_recv_exactly", NULL, sizeof(struct aio_io_) },
-        { aio_io_body_, "aio_send", NULL, sizeof(struct aio_io_) },
-        { aio_io_body_, "aio_send_all", NULL, sizeof(struct aio_io_) },
-        { aio_io_body_, "aio_readable", NULL, sizeof(struct aio_io_) },
-        { aio_io_body_, "aio_writable", NULL, sizeof(struct aio_io_) },
+        { aio_io_body_, "aio_recv", NULL, AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, "aio_recv_exactly", NULL, AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, "aio_send", NULL, AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, "aio_send_all", NULL, AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, "aio_readable", NULL, AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, "aio_writable", NULL, AIO_SIZE_(struct aio_io_) },
     };
     return &types[what];
 }
@@ -791,7 +791,7 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
     return c;
 }
 
-static const struct aio_type aio_accept_type_ = { aio_accept_body_, "aio_accept", NULL, sizeof(struct aio_accept_) };
+static const struct aio_type aio_accept_type_ = { aio_accept_body_, "aio_accept", NULL, AIO_SIZE_(struct aio_accept_) };
 
 AIO_API_ struct aio_int *aio_accept(int fd)
 {

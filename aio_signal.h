@@ -157,7 +157,7 @@ static struct aio_coro *aio_signal_body_(struct aio_coro *c, struct aio_coro *re
 }
 
 static const struct aio_type aio_signal_type_ = {
-    aio_signal_body_, "aio_signal_wait", NULL, sizeof(struct aio_signal_wait_)
+    aio_signal_body_, "aio_signal_wait", NULL, AIO_SIZE_(struct aio_signal_wait_)
 };
 
 AIO_API_ struct aio_int *aio_signal_wait(int signal_number)
