@@ -58,7 +58,8 @@
      AIO_MALLOC(n)   malloc    and
      AIO_FREE(p)       free    where memory comes from
      AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over
-     AIO_BUDGET        128     operations that complete at once before a task must yield
+     AIO_BUDGET        128     operations that complete at once before a task must yield (what it fills in
+                               that time, a bounded buffer say, must hold that much, or it yields itself)
      AIO_TRACE_DEPTH    16     places that an error remembers on its way up (an even number)
      AIO_SLOW_STEP  AIO_MS(100) AIO_DEBUG: a step that takes longer is reported
      AIO_ASSERT_FAILED(message)  what a broken assertion does; prints and aborts by default
@@ -67,8 +68,9 @@
    Without a poller header, two hooks of yours drive the loop: AIO_NOW() gives the time in
    nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
 
-   Limits: 32,768 timers at a time where pointers have 32 bits, 65,000 awaits in one coroutine, 255 references to one task, alignment of frames 16 bytes,
-   results read after AIO_ENOMEM are zeroed up to 64 bytes. */
+   Limits: 65,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
+   count as 255), frames aligned to 16 bytes, results read after AIO_ENOMEM zeroed up to 64 bytes; where
+   pointers have 32 bits, 32,768 timers at a time. */
 #ifndef AIO_H_INCLUDED
 #define AIO_H_INCLUDED
 
@@ -477,8 +479,9 @@ struct aio_nothing_ { char nothing; };  /* the result of a coroutine that has no
    The frame's arguments follow, then every variable that must live across an await. */
 #define AIO_FRAME(...) struct aio_coro aio; AIO_RESULT_FIELD_(AIO_RESULT_TYPE_(__VA_ARGS__))
 
-/* AIO_FUTURE(T): a type: a result that somebody will set later. Zeroed, it is pending. Await its
-   address. It must live, and must not be moved, as long as anybody waits for it. */
+/* AIO_FUTURE(T): a type: a result that somebody will set later. Zeroed, it is pending; a done one that
+   nobody waits for may be zeroed to be used again. Await its address. It must live, and must not be moved,
+   as long as anybody waits for it. */
 #define AIO_FUTURE(...) struct { AIO_FRAME(__VA_ARGS__); }
 
 /* What the library's own awaitables return; aio_any is any handle. */
@@ -1030,7 +1033,7 @@ AIO_API_ const char *aio_task_name_(const struct aio_coro *c);
 #define aio_task_set_name(handle, name) aio_task_set_name_(aio_of_(handle), (name))
 AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name);
 
-/* The task that runs now, borrowed; NULL in a callback and outside a loop. */
+/* The task that runs now, borrowed until it ends; NULL in a callback and outside a loop. */
 AIO_API_ struct aio_any *aio_current_task(void);
 /* The unfinished tasks of a loop in order of creation, borrowed, at most n; how many there are. */
 AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, size_t n);
@@ -1200,11 +1203,12 @@ AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c);
 AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *options,
                             const struct aio_poller *poller);
 /* aio_loop_run_until_complete(loop, coroutine): runs it as a task to its end; other tasks live on
-   till the next run. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running. */
+   till the next run. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running, AIO_EINVAL if it is
+   closed. aio_loop_stop does not end it. */
 #define aio_loop_run_until_complete(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c))
 AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c);
 /* Runs until aio_loop_stop, which lets the turn end that is going on; called before, there is one
-   turn. 0, AIO_EBUSY, or an error of the poller's. */
+   turn. 0, AIO_EBUSY, AIO_EINVAL (the loop is closed), or an error of the poller's. */
 AIO_API_ int aio_loop_run_forever(struct aio_loop *loop);
 AIO_API_ void aio_loop_stop(struct aio_loop *loop);
 /* One turn: waits at most timeout (0: not at all; < 0: no limit) if nothing is ready, then runs what
@@ -1215,10 +1219,13 @@ AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout);
 AIO_API_ int aio_loop_fileno(const struct aio_loop *loop);
 /* When the next turn is due: aio_loop_time now if something is ready, AIO_FOREVER if no timer runs. */
 AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop);
+/* The same as a timeout for poll(2): milliseconds, rounded up; -1: no limit. 10 at most for a poller that has
+   no descriptor to wait for, which must be given turns all the same. */
+AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop);
 /* Cancels what is unfinished in order of creation, waits for its end, runs the callbacks that are due
-   (others are forgotten, and may be used again), and gives everything back. Handles stay valid until
-   they are released. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if tasks
-   were left that could never end (they are lost, and AIO_DEBUG names them). Twice is once. */
+   (others are forgotten, and may be used again), and gives everything back. Handles that are still held
+   stay valid until they are released; debug names them. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if
+   tasks were left that could never end (they are lost, and debug names them). Twice is once. */
 AIO_API_ int aio_loop_close(struct aio_loop *loop);
 /* The time, read from the clock now. */
 AIO_API_ aio_time aio_loop_time(struct aio_loop *loop);
@@ -1236,7 +1243,8 @@ AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callba
    O(n) in the length of the ready queue for others. Not for posted ones. */
 AIO_API_ bool aio_callback_cancel(struct aio_callback *callback);
 /* Calls callback->fn from the loop, in the order of the posts. The one function that any thread,
-   signal handler or interrupt may call; lock-free. Post it again only after fn has begun. */
+   signal handler or interrupt may call; lock-free. Post it again only after fn has begun, and nothing once
+   the loop is being closed. */
 AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback);
 /* Calls callback->fn when the loop is closed, newest first. For libraries that hold something open. */
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback);
@@ -2414,6 +2422,11 @@ static void aio_detach_(struct aio_task *task)
     task->node.place = AIO_AT_NOTHING_;
 }
 
+static bool aio_awaits_(const struct aio_task *task, const struct aio_task *other)
+{
+    return task->node.u.target->flags & AIO_F_ROOT_ && task->node.u.target->up.task == other;
+}
+
 /* Does the chain of tasks that wait for tasks, from this one on, ever end? */
 static bool aio_waits_in_ring_(const struct aio_task *task)
 {
@@ -2431,8 +2444,9 @@ static bool aio_waits_in_ring_(const struct aio_task *task)
 }
 
 /* A request is passed on to what the task waits for: along the chain of tasks that wait for tasks, to its
-   end. Where it has none, a ring, it is broken at the task that was asked. */
-static void aio_request_cancel_(struct aio_task *task)
+   end. Where it has none, a ring, it is broken at the task that was asked; and it is broken before it
+   reaches `spared`: a group that cancels its members does not mean their owner, whom one may wait for. */
+static void aio_request_cancel_sparing_(struct aio_task *task, const struct aio_task *spared)
 {
     bool ring = aio_waits_in_ring_(task);
     for (;;) {
@@ -2440,7 +2454,7 @@ static void aio_request_cancel_(struct aio_task *task)
         struct aio_coro *target;
         if (task->node.cancels < UINT8_MAX)
             task->node.cancels++;
-        if (ring) {
+        if (ring || (spared && task->node.place == AIO_AT_TARGET_ && aio_awaits_(task, spared))) {
             aio_detach_(task);
             task->node.flags = (uint8_t)((task->node.flags & ~AIO_N_FORWARDED_) | AIO_N_STRUCK_);
             aio_wake_(loop, task, aio_constant_(aio_canceled_));
@@ -2459,6 +2473,8 @@ static void aio_request_cancel_(struct aio_task *task)
         task = target->up.task;
     }
 }
+
+static void aio_request_cancel_(struct aio_task *task) { aio_request_cancel_sparing_(task, NULL); }
 
 /* The record of a handle; NULL for NULL. */
 static struct aio_task *aio_task_of_(const struct aio_coro *c)
@@ -3407,7 +3423,7 @@ AIO_API_ void aio_group_cancel(struct aio_group *group)
     group->closing = group->owner != NULL;
     for (task = group->first; task; task = task->extension->after)
         if (task->node.place != AIO_AT_DONE_)
-            aio_request_cancel_(task);
+            aio_request_cancel_sparing_(task, group->owner_task);
 }
 
 /* A copy of how the error came up, for the owner to go on with: the loop keeps only the last. */
@@ -4091,6 +4107,16 @@ AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop)
     if (loop->head || aio_load_(&loop->inbox))
         return loop->poller->now(loop);
     return loop->timer_count ? loop->timers[0].deadline : AIO_FOREVER;
+}
+
+AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop)
+{
+    aio_time deadline = aio_loop_deadline(loop), left = deadline - loop->poller->now(loop);
+    aio_time most = loop->poller_fd < 0 ? 10 : INT_MAX, ms;
+    if (deadline == AIO_FOREVER)
+        return loop->poller_fd < 0 ? 10 : -1;
+    ms = left <= 0 ? 0 : left / 1000000 + (left % 1000000 != 0);
+    return (int)(ms < most ? ms : most);
 }
 
 AIO_API_ aio_time aio_loop_time(struct aio_loop *loop) { return loop->poller->now(loop); }

@@ -61,7 +61,8 @@ AIO_API_ AIO_MUST_USE_ struct aio_int *aio_listen_with(const char *host, uint16_
 AIO_API_ AIO_MUST_USE_ struct aio_int *aio_listen_unix(const char *path);
 
 /* The next connection: its descriptor, the caller's to close. When the process or the system is out of
-   descriptors, it tells the error handler, and tries again ten times a second: nobody is turned away. */
+   descriptors, it tells the error handler, and tries again ten times a second: nobody is turned away (and
+   nobody gets in, if the clients in the same process hold them all). */
 AIO_API_ AIO_MUST_USE_ struct aio_int *aio_accept(int fd);
 
 /* A connection to an address: its descriptor, the caller's to close. Errors: AIO_EINVAL (no address

@@ -4,7 +4,8 @@
        AIO_AWAIT(aio_signal_wait(SIGTERM));        // until somebody wants us to end
        aio_group_cancel(&self->connections);
 
-   Nothing is installed until aio_signal_wait is awaited for a signal. From then until the loop is closed
+   Nothing is installed until aio_signal_wait is awaited for a signal: let a task wait for it before you tell
+   the world that you are there. From then until the loop is closed
    the signal does not do what it did before: it is remembered, also between two waits, so that none is
    missed (several of a kind are one, as with signals everywhere). Closing the loop puts the old
    disposition back. A signal belongs to one loop at a time. */

@@ -1,8 +1,8 @@
 /* 09-embed.c - a guest in somebody else's loop.
 
    The host here is a plain poll(2) loop with a descriptor of its own. It waits for ours beside it
-   (aio_loop_fileno), for no longer than until our next timer (aio_loop_deadline), and then gives us
-   a turn that does not wait (aio_loop_turn). A poller without a descriptor, as select, gets its
+   (aio_loop_fileno), for no longer than until our next timer (aio_loop_poll_timeout), and then gives
+   us a turn that does not wait (aio_loop_turn). A poller without a descriptor, as select, gets its
    turns at least every 10 ms.
 
    Build:
@@ -47,14 +47,6 @@ static void host_input(int fd)
         printf("host: got \"%s\"\n", line);
 }
 
-/* How long the host may wait, in the milliseconds of poll(2), rounded up. */
-static int patience(struct aio_loop *loop)
-{
-    aio_time left = aio_loop_deadline(loop), most = aio_loop_fileno(loop) < 0 ? AIO_MS(10) : AIO_SEC(60);
-    left = left == AIO_FOREVER ? most : left - aio_loop_time(loop);
-    return left <= 0 ? 0 : (int)(((left < most ? left : most) + 999999) / 1000000);
-}
-
 int main(void)
 {
     struct aio_loop loop;
@@ -69,7 +61,7 @@ int main(void)
     polled[1].fd = aio_loop_fileno(&loop);          /* poll(2) passes over a negative one */
     guest = aio_loop_create_task(&loop, aio_new(ticker, .fd = pair[1]));
     while (guest && !aio_task_done(guest) && error >= 0) {
-        poll(polled, 2, patience(&loop));
+        poll(polled, 2, aio_loop_poll_timeout(&loop));
         if (polled[0].revents)
             host_input(pair[0]);
         error = aio_loop_turn(&loop, 0);            /* how many tasks and callbacks ran */

@@ -61,4 +61,25 @@ TEST(poller_and_user)
     CHECK_NOTES("mine select");
 }
 
-int main(int argc, char **argv) { RUN(argc, argv, T(debug_at_run_time), T(quiet_without), T(poller_and_user)); }
+static void nothing(struct aio_callback *callback) { (void)callback; }
+
+TEST(poll_timeout)
+{
+    struct aio_loop loop;
+    struct aio_callback callback = { .fn = nothing };
+    int forever;
+    CHECK_INT(aio_loop_init(&loop, NULL), 0);
+    forever = aio_loop_fileno(&loop) < 0 ? 10 : -1;
+    CHECK_INT(aio_loop_poll_timeout(&loop), forever);
+    CHECK_INT(aio_loop_call_later(&loop, &callback, AIO_US(8500)), 0);
+    CHECK(aio_loop_poll_timeout(&loop) > 0 && aio_loop_poll_timeout(&loop) <= 9);
+    CHECK(aio_callback_cancel(&callback));
+    CHECK_INT(aio_loop_call_later(&loop, &callback, AIO_SEC(1e8)), 0);
+    CHECK_INT(aio_loop_poll_timeout(&loop), forever == 10 ? 10 : INT_MAX);
+    CHECK(aio_callback_cancel(&callback));
+    CHECK_INT(aio_loop_call_soon(&loop, &callback), 0);
+    CHECK_INT(aio_loop_poll_timeout(&loop), 0);
+    CHECK_INT(aio_loop_close(&loop), 0);
+}
+
+int main(int argc, char **argv) { RUN(argc, argv, T(poll_timeout), T(debug_at_run_time), T(quiet_without), T(poller_and_user)); }

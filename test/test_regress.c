@@ -271,9 +271,47 @@ static AIO_CORO(forks)
 }
 TEST(after_a_fork) { CHECK_INT(run(aio_new(forks)), 0); }
 
+/* A member waits for its own group's owner, who is cancelled while it waits for the member. */
+struct owner { AIO_FRAME(void); struct aio_group group; };
+static AIO_DECLARE(owner);
+static struct owner *owner_handle;
+struct member_of { AIO_FRAME(void); int error; };
+static AIO_CORO(member_of)
+{
+    AIO_BEGIN;
+    AIO_CATCH(self->error, owner_handle);
+    note("member %d ", self->error);
+    AIO_END;
+}
+static AIO_CORO(owner)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    CHECK_INT(aio_group_spawn(&self->group, aio_new(member_of)), 0);
+    AIO_END;
+}
+struct cancels_owner { AIO_FRAME(void); int error; };
+static AIO_CORO(cancels_owner)
+{
+    AIO_BEGIN;
+    owner_handle = aio_create_task(aio_new(owner));
+    AIO_AWAIT(aio_sleep(1));
+    aio_task_cancel(owner_handle);
+    AIO_TRY(self->error, owner_handle);
+    note("owner %d", self->error);
+    AIO_FINALLY;
+    aio_release(owner_handle);
+    AIO_END;
+}
+TEST(member_waits_for_its_owner)
+{
+    CHECK_INT(run(aio_new(cancels_owner)), 0);
+    CHECK_NOTES("member -125 owner -125");
+}
+
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(callbacks_survive_their_loop), T(callbacks_of_the_last_turn),
+    RUN(argc, argv, T(member_waits_for_its_owner), T(callbacks_survive_their_loop), T(callbacks_of_the_last_turn),
         T(callback_of_a_task_without_loop), T(error_in_the_older_group), T(error_beside_another_group),
         T(large_frames_and_the_peak), T(more_timers_than_half_a_word), T(lost_tasks_are_not_woken),
         T(after_a_fork));
