@@ -14,7 +14,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c)
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1	/p' $(MAKEFILE_LIST)
 
-demo: ## builds the examples and runs 1,000 clients, on each poller
+demo:           ## builds the examples and runs 1,000 clients, on each poller
 	@echo 'building the examples ...'
 	@$(MAKE) -s -j4 examples
 	@if [ "$$(uname)" = Linux ]; then echo; AIO_POLLER=epoll $(BUILD)/examples/10-demo; fi
@@ -24,8 +24,10 @@ examples: $(EXAMPLES)   ## builds the examples into $(BUILD)/examples
 
 programs: $(TESTS)
 
-test: programs  ## builds and runs the tests (needs prove)
-	AIO_TEST_QUICK=1 CC='$(CC)' BUILD='$(BUILD)' prove --exec '' $(TESTS) $(wildcard test/*.t)
+test:           ## builds and runs the tests (needs prove)
+	@echo 'building the tests ...'
+	@$(MAKE) -s -j4 programs
+	@AIO_TEST_QUICK=1 CC='$(CC)' BUILD='$(BUILD)' prove --exec '' $(TESTS) $(wildcard test/*.t)
 
 check:          ## everything: compilers, sanitizers, valgrind, each poller (minutes)
 	BUILD='$(BUILD)' test/check.sh

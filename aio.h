@@ -425,9 +425,9 @@ struct aio_timer_slot_ { aio_time deadline; struct aio_node *node; };
 struct aio_options {
     const struct aio_poller *poller;    /* NULL: AIO_DEFAULT_POLLER, the first header included */
     aio_error_handler *on_error;        /* NULL: debug prints, otherwise nothing happens */
+    void *user;                         /* becomes loop->user */
     bool debug;                         /* report slow steps, and handles and tasks that are left over at
                                            the end; AIO_DEBUG, which finds more, implies it */
-    void *user;                         /* becomes loop->user */
 };
 
 struct aio_loop {
