@@ -1,5 +1,7 @@
 /* Mistakes of the caller's end the program with a message that names the coroutine and the place; in release
    builds, too. Each is made in a child process. */
+#undef AIO_DEBUG                        /* whatever the others are built with */
+#undef AIO_POOL
 #define AIO_POOL 1                      /* freed frames can be looked at, with ASan too */
 #include "death.h"
 

@@ -1,4 +1,6 @@
 /* What AIO_DEBUG reports and asserts, with its exact text. */
+#undef AIO_DEBUG                        /* whatever the others are built with */
+#undef AIO_POOL
 #define AIO_DEBUG 1
 #define AIO_SLOW_STEP AIO_MS(20)
 #include "death.h"

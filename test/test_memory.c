@@ -23,6 +23,8 @@ static void test_free(void *block)
     live -= block != NULL;
     free(block);
 }
+#undef AIO_DEBUG                        /* whatever the others are built with: it keeps freed blocks */
+#undef AIO_POOL
 #define AIO_POOL 0
 #define AIO_SLAB_BYTES 128              /* a call for every few task records */
 #define AIO_MALLOC(n) test_malloc(n)

@@ -17,6 +17,8 @@ static void test_idle(int64_t timeout)
     test_time += timeout < 0 ? 0 : timeout;
 }
 
+#undef AIO_DEBUG                        /* whatever the others are built with */
+#undef AIO_POOL
 #define AIO_POOL_BYTES 16384
 #define AIO_TIMERS 8
 #define AIO_MALLOC(n) malloc_is_called          /* would not compile */

@@ -314,7 +314,7 @@ int main(void)
     int result = 0, errors = 0, failed = 0;
     const char *s = NULL;
     struct big b;
-    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors };
+    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors, .debug = false };
     struct aio_loop loop;
     struct aio_sink sink = { sink_write };
 
