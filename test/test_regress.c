@@ -1,6 +1,6 @@
 /* What once went wrong and is in nobody's area: each test failed before its fix. */
-#ifndef _GNU_SOURCE
 #undef AIO_DEBUG                        /* its own reports would be among the notes */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "core.h"
