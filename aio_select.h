@@ -114,9 +114,9 @@ static int aio_select_watch_(struct aio_loop *loop, int fd, unsigned want)
     if (fd >= FD_SETSIZE)
         return AIO_ERANGE;
     if (want & AIO_READABLE)
-        FD_SET(fd, &select_->want[0]);
+        FD_SET((unsigned)fd, &select_->want[0]);
     if (want & AIO_WRITABLE)
-        FD_SET(fd, &select_->want[1]);
+        FD_SET((unsigned)fd, &select_->want[1]);
     if (fd > select_->highest)
         select_->highest = fd;
     return 0;
@@ -127,15 +127,15 @@ static void aio_select_forget_(struct aio_loop *loop, int fd)
     struct aio_select_ *select_ = (struct aio_select_ *)loop->poller_data;
     if (fd >= FD_SETSIZE)
         return;
-    FD_CLR(fd, &select_->want[0]);
-    FD_CLR(fd, &select_->want[1]);
+    FD_CLR((unsigned)fd, &select_->want[0]);
+    FD_CLR((unsigned)fd, &select_->want[1]);
 }
 
 static void aio_select_drop_closed_(struct aio_loop *loop, struct aio_select_ *select_)
 {
     int fd;
     for (fd = 0; fd <= select_->highest; fd++)
-        if ((FD_ISSET(fd, &select_->want[0]) || FD_ISSET(fd, &select_->want[1])) &&
+        if ((FD_ISSET((unsigned)fd, &select_->want[0]) || FD_ISSET((unsigned)fd, &select_->want[1])) &&
             fcntl(fd, F_GETFD) < 0 && errno == EBADF)
             aio_loop_fd_forget(loop, fd);
 }
@@ -145,17 +145,17 @@ static void aio_select_report_(struct aio_loop *loop, struct aio_select_ *select
     int fd, highest = -1;
     for (fd = 0; fd <= select_->highest; fd++) {
         unsigned events = 0;
-        if (FD_ISSET(fd, &ready[0]))
+        if (FD_ISSET((unsigned)fd, &ready[0]))
             events |= AIO_READABLE;
-        if (FD_ISSET(fd, &ready[1]))
+        if (FD_ISSET((unsigned)fd, &ready[1]))
             events |= AIO_WRITABLE;
         if (events & AIO_READABLE)
-            FD_CLR(fd, &select_->want[0]);
+            FD_CLR((unsigned)fd, &select_->want[0]);
         if (events & AIO_WRITABLE)
-            FD_CLR(fd, &select_->want[1]);
+            FD_CLR((unsigned)fd, &select_->want[1]);
         if (events)
             aio_loop_fd_ready(loop, fd, events, false);
-        if (FD_ISSET(fd, &select_->want[0]) || FD_ISSET(fd, &select_->want[1]))
+        if (FD_ISSET((unsigned)fd, &select_->want[0]) || FD_ISSET((unsigned)fd, &select_->want[1]))
             highest = fd;
     }
     select_->highest = highest;
@@ -177,7 +177,7 @@ static int aio_select_wait_(struct aio_loop *loop, aio_time timeout)
         limit = NULL;
     ready[0] = select_->want[0];
     ready[1] = select_->want[1];
-    FD_SET(select_->wake[0], &ready[0]);
+    FD_SET((unsigned)select_->wake[0], &ready[0]);
     n = select((select_->highest > select_->wake[0] ? select_->highest : select_->wake[0]) + 1,
                &ready[0], &ready[1], NULL, limit);
     if (n < 0 && errno == EBADF)
@@ -186,8 +186,8 @@ static int aio_select_wait_(struct aio_loop *loop, aio_time timeout)
         return -errno;
     if (n <= 0)
         return 0;
-    if (FD_ISSET(select_->wake[0], &ready[0])) {
-        FD_CLR(select_->wake[0], &ready[0]);
+    if (FD_ISSET((unsigned)select_->wake[0], &ready[0])) {
+        FD_CLR((unsigned)select_->wake[0], &ready[0]);
         while (read(select_->wake[0], bytes, sizeof bytes) == (ssize_t)sizeof bytes)
             continue;
     }
