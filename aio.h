@@ -415,7 +415,7 @@ struct aio_fd {
     struct aio_task *waiter[2];         /* [0] the reader, [1] the writer */
     uint32_t generation;                /* one more after each close */
     uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing */
-    uint8_t hangup;                     /* never drained again: the end is near, or an error */
+    uint8_t hangup;                     /* a short read drains it no more: the end is near, or urgent data */
     uint8_t watched;                    /* the poller's: what it has registered */
     uint8_t kind;                       /* aio_net.h's: socket, file, not known yet */
 };
@@ -1274,7 +1274,7 @@ AIO_API_ size_t aio_pool_peak(void);
    A library's awaitable is a frame with a body of its own (see aio_sleep_body_): it parks the current
    task and returns NULL, or returns itself when it is done. */
 
-/* The poller's report: fd can be read or written (or both); hangup: it stays readable. Wakes who
+/* The poller's report: fd can be read or written (or both); hangup: a short read has not drained it. Wakes who
    waits. A number that the loop does not know, or of an older generation, is ignored. */
 AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup);
 /* What the loop knows of fd; NULL: nothing yet. Valid until the next call that adds one. */

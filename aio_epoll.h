@@ -10,8 +10,9 @@
       nothing. Between edges, the loop remembers what is drained (struct aio_fd).
    b) An edge comes for what arrives after the registration, and one at the registration if there is
       something already. So a task may try, find nothing and wait, and misses nothing in between.
-   c) A short read from a stream means that it is drained, unless the end was announced with the data:
-      no edge comes any more then. EPOLLRDHUP, EPOLLHUP and EPOLLERR are therefore remembered.
+   c) A short read from a stream means that it is drained, unless the end was announced with the data, or
+      TCP's urgent byte stopped the read: no edge comes any more then. EPOLLRDHUP, EPOLLHUP, EPOLLERR and
+      EPOLLPRI are therefore remembered.
    d) A closed descriptor leaves the set only when its last duplicate is closed, and its number is used
       again at once. So events carry a generation beside the number, and older ones are ignored.
    e) Regular files and /dev/null cannot be registered (EPERM): they are always ready.
@@ -133,7 +134,7 @@ static int aio_epoll_watch_(struct aio_loop *loop, int fd, unsigned want)
         return AIO_ALWAYS_READY;
     if (entry->watched == interest && !AIO_DEBUG)   /* debug builds make sure that it is still there */
         return 0;
-    event.events = EPOLLET | EPOLLIN | EPOLLRDHUP;
+    event.events = EPOLLET | EPOLLIN | EPOLLRDHUP | EPOLLPRI;
     if (interest & AIO_WRITABLE)
         event.events |= EPOLLOUT;
     event.data.u64 = (uint64_t)entry->generation << 32 | (uint32_t)fd;
@@ -189,7 +190,7 @@ static int aio_epoll_wait_(struct aio_loop *loop, aio_time timeout)
         if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
             ready |= AIO_WRITABLE;
         if (entry && entry->generation == (uint32_t)(data >> 32))
-            aio_loop_fd_ready(loop, (int)(uint32_t)data, ready, hangup);
+            aio_loop_fd_ready(loop, (int)(uint32_t)data, ready, hangup || events & EPOLLPRI);
     }
     return 0;
 }

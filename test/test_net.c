@@ -440,6 +440,25 @@ CORO_TEST(half_close, int fds[2], i; ptrdiff_t n; char buffer[16];)
     AIO_END;
 }
 
+/* TCP's urgent byte ends a read though there is more, and no edge of epoll's comes for the rest. */
+CORO_TEST(urgent_byte, int fds[2], error; ptrdiff_t n; struct aio_size *task; char buffer[16];)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(tcp_pair, self->fds));
+    self->task = aio_create_task(aio_recv_exactly(self->fds[0], self->buffer, 6));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK_INT(send(self->fds[1], "abc", 3, 0), 3);
+    CHECK_INT(send(self->fds[1], "!", 1, MSG_OOB), 1);
+    CHECK_INT(send(self->fds[1], "def", 3, 0), 3);
+    AIO_TRY(self->error, self->n, aio_wait_for(self->task, AIO_SEC(2)));
+    CHECK(self->error == 0 && self->n == 6 && memcmp(self->buffer, "abcdef", 6) == 0);
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
 /* A reader that waits is told of the end when its own side is shut. */
 CORO_TEST(shutdown_wakes_the_reader, int fds[2]; ptrdiff_t n; struct aio_size *task; char buffer[16];)
 {
@@ -634,9 +653,9 @@ int main(int argc, char **argv)
         T(listen_ipv4), T(ipv6), T(listen_options), T(no_address_literals), T(connect_refused),
         T(accept_and_addresses), T(accept_what_cannot), T(connect_unanswered), T(unix_sockets),
         T(unix_full_backlog), T(recv_and_recv_exactly), T(send_all_cancelled), T(send_all_failed),
-        T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(shutdown_wakes_the_reader),
+        T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
-        T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing) }, 23);
+        T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing) }, 24);
     unlink(path);
     rmdir(folder);
     return status;
