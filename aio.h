@@ -231,10 +231,20 @@ extern "C" {
 
 /* A point in time or a span, in nanoseconds; points are on the poller's monotonic clock. */
 typedef int64_t aio_time;
-#define AIO_SEC(x) ((aio_time)((x) * 1e9))
-#define AIO_MS(x) ((aio_time)((x) * 1e6))
-#define AIO_US(x) ((aio_time)((x) * 1e3))
+#define AIO_SEC(x) AIO_SPAN_(x, 1e9)    /* x is evaluated once; more than 291 years: AIO_FOREVER */
+#define AIO_MS(x) AIO_SPAN_(x, 1e6)
+#define AIO_US(x) AIO_SPAN_(x, 1e3)
 #define AIO_FOREVER INT64_MAX           /* as a timeout: none */
+
+/* A double that is too large has no value as an aio_time: it may turn negative, and a long wait into none. */
+#define AIO_CLAMP_(ns) ((ns) > -9.2e18 && (ns) < 9.2e18 ? (aio_time)(ns) : (ns) > 0 ? AIO_FOREVER : -AIO_FOREVER)
+static inline aio_time aio_span_(double ns) { return AIO_CLAMP_(ns); }
+#if defined __GNUC__ || defined __clang__
+#define AIO_SPAN_(x, unit) \
+    (__builtin_constant_p(x) ? AIO_CLAMP_((double)(x) * (unit)) : aio_span_((double)(x) * (unit)))
+#else                                   /* a constant for a constant */
+#define AIO_SPAN_(x, unit) ((aio_time)((x) * (unit)))
+#endif
 
 /* Error codes. Values are the negative errno of Linux, and the POSIX headers map the others of the
    system they run on to -errno. Numbers from AIO_EUSER down are the application's. */

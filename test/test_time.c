@@ -142,6 +142,27 @@ CORO_TEST(huge, int error;)
     AIO_END;
 }
 
+#if defined __GNUC__ || defined __clang__
+/* As many seconds as a user may ask for, infinity too, and each expression once. */
+TEST(units)
+{
+    static const aio_time constant = AIO_SEC(1.5);
+    volatile double huge = 1e10, infinite = 1e300 * 1e10;
+    volatile int64_t ms = 20;
+    int times = 0;
+    CHECK_INT(constant, 1500000000);
+    CHECK_INT(AIO_MS(ms), 20000000);
+    CHECK_INT(AIO_SEC(huge), AIO_FOREVER);
+    CHECK_INT(AIO_MS(infinite), AIO_FOREVER);
+    CHECK_INT(AIO_SEC(1e10), AIO_FOREVER);
+    CHECK_INT(AIO_SEC(-huge), -AIO_FOREVER);
+    CHECK_INT(AIO_SEC(++times), 1000000000);
+    CHECK_INT(times, 1);
+}
+#else
+TEST(units) { }
+#endif
+
 CORO_TEST(sleep_as_task, struct aio_void *a, *b; int error;)
 {
     AIO_BEGIN;
@@ -655,7 +676,7 @@ CORO_TEST(posts, struct aio_callback c[3];)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(sleep_until), T(huge), T(sleep_as_task),
+    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(sleep_until), T(huge), T(units), T(sleep_as_task),
         T(wait_for_coroutine), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));
