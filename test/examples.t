@@ -95,6 +95,7 @@ plain() {
 
 # serve NAME ID: starts a server; $port, $server
 serve() {
+    rm -f "$tmp/$2.out"                     # what the last one said
     "$folder/$1" 0 >"$tmp/$2.out" 2>"$tmp/$2.err" &
     server=$!
     pids="$pids $server"
