@@ -3197,6 +3197,7 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
     struct aio_loop *loop = aio_thread_.loop;
+    aio_expect_alive_(ret);
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
     if (aio_has_result_(ret, proxy->size))

@@ -103,12 +103,32 @@ SCENARIO(released_while_awaited, struct aio_callback soon;)
     AIO_AWAIT(awaited);
     AIO_END;
 }
+SCENARIO(released_while_shielded, struct aio_callback soon;)
+{
+    AIO_BEGIN;
+    awaited = aio_create_task(aio_new(nap, 5));
+    self->soon.fn = releases;
+    aio_loop_call_soon(aio_loop_current(), &self->soon);
+    AIO_AWAIT(aio_shield(awaited));
+    AIO_END;
+}
+SCENARIO(released_while_timed, struct aio_callback soon;)
+{
+    AIO_BEGIN;
+    awaited = aio_create_task(aio_new(nap, 5));
+    self->soon.fn = releases;
+    aio_loop_call_soon(aio_loop_current(), &self->soon);
+    AIO_AWAIT(aio_wait_for(awaited, AIO_SEC(1)));
+    AIO_END;
+}
 TEST(a_release_too_many)
 {
     CHECK_DIES(run_released_twice, "nap", 0, "not a task, or its last handle was released");
     CHECK_DIES(run_released_early, "nap", 0, "is released once too often");
     CHECK_DIES(run_released_member, "nap", 0, "is released once too often");
     CHECK_DIES(run_released_while_awaited, "nap", 0, "was released by its last owner while it was awaited");
+    CHECK_DIES(run_released_while_shielded, "nap", 0, "was released by its last owner while it was awaited");
+    CHECK_DIES(run_released_while_timed, "nap", 0, "was released by its last owner while it was awaited");
 }
 
 static AIO_FUTURE(int) future;
