@@ -1,5 +1,4 @@
 /* test_options.c - struct aio_options: the poller, the handler, and debug in a build without AIO_DEBUG. */
-#define AIO_SLOW_STEP AIO_MS(2)
 #include "poller.h"
 #include "tap.h"
 
@@ -16,7 +15,7 @@ struct busy { AIO_FRAME(void); aio_time until; };
 static AIO_CORO(busy)
 {
     AIO_BEGIN;
-    for (self->until = aio_now() + AIO_MS(5); aio_now() < self->until;)
+    for (self->until = aio_now() + AIO_SLOW_STEP; aio_now() < self->until;)
         continue;
     AIO_AWAIT(aio_sleep(0));
     AIO_END;
