@@ -250,11 +250,11 @@ static inline aio_time aio_span_(double ns) { return AIO_CLAMP_(ns); }
    system they run on to -errno. Numbers from AIO_EUSER down are the application's. */
 enum {
     AIO_EPERM = -1, AIO_ENOENT = -2, AIO_EIO = -5, AIO_EBADF = -9, AIO_EAGAIN = -11,
-    AIO_ENOMEM = -12, AIO_EACCES = -13, AIO_EBUSY = -16, AIO_EINVAL = -22, AIO_ENFILE = -23,
+    AIO_ENOMEM = -12, AIO_EACCES = -13, AIO_EBUSY = -16, AIO_EISDIR = -21, AIO_EINVAL = -22, AIO_ENFILE = -23,
     AIO_EMFILE = -24, AIO_EPIPE = -32, AIO_ERANGE = -34, AIO_EDEADLK = -35, AIO_ENOTSOCK = -88,
     AIO_ENOTSUP = -95, AIO_EADDRINUSE = -98, AIO_EADDRNOTAVAIL = -99, AIO_ECONNABORTED = -103,
     AIO_ECONNRESET = -104, AIO_ENOTCONN = -107, AIO_ESHUTDOWN = -108, AIO_ETIMEDOUT = -110,
-    AIO_ECONNREFUSED = -111, AIO_ECANCELED = -125,
+    AIO_ECONNREFUSED = -111, AIO_EHOSTUNREACH = -113, AIO_ENETUNREACH = -101, AIO_ECANCELED = -125,
     AIO_EEOF = -4097,                   /* the stream ended before everything had come */
     AIO_EUSER = -10000                  /* and below: yours */
 };
@@ -1393,6 +1393,7 @@ static const struct aio_error_text_ aio_error_texts_[] = {
     { AIO_ENOMEM, "AIO_ENOMEM", "out of memory" },
     { AIO_EACCES, "AIO_EACCES", "access denied" },
     { AIO_EBUSY, "AIO_EBUSY", "in use already" },
+    { AIO_EISDIR, "AIO_EISDIR", "is a directory" },
     { AIO_EINVAL, "AIO_EINVAL", "invalid argument" },
     { AIO_ENFILE, "AIO_ENFILE", "too many open files in the system" },
     { AIO_EMFILE, "AIO_EMFILE", "too many open files" },
@@ -1409,6 +1410,8 @@ static const struct aio_error_text_ aio_error_texts_[] = {
     { AIO_ESHUTDOWN, "AIO_ESHUTDOWN", "shut down" },
     { AIO_ETIMEDOUT, "AIO_ETIMEDOUT", "timed out" },
     { AIO_ECONNREFUSED, "AIO_ECONNREFUSED", "connection refused" },
+    { AIO_EHOSTUNREACH, "AIO_EHOSTUNREACH", "host unreachable" },
+    { AIO_ENETUNREACH, "AIO_ENETUNREACH", "network unreachable" },
     { AIO_ECANCELED, "AIO_ECANCELED", "operation cancelled" },
     { AIO_EEOF, "AIO_EEOF", "unexpected end of the stream" },
 };

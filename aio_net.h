@@ -154,6 +154,8 @@ static int aio_errno_(int number)
     case ECONNRESET: return AIO_ECONNRESET;
     case EDEADLK: return AIO_EDEADLK;
     case EAGAIN: return AIO_EAGAIN;
+    case EHOSTUNREACH: return AIO_EHOSTUNREACH;
+    case ENETUNREACH: return AIO_ENETUNREACH;
     case ENOTCONN: return AIO_ENOTCONN;
     case ENOTSOCK: return AIO_ENOTSOCK;
     case EOPNOTSUPP: return AIO_ENOTSUP;
@@ -703,7 +705,7 @@ static int aio_accept_now_(int fd, int kind)
 static bool aio_accept_next_(int error)
 {
     return error == -EINTR || error == AIO_ECONNABORTED || error == -EPROTO || error == -ENETDOWN ||
-           error == -EHOSTDOWN || error == -EHOSTUNREACH || error == -ENETUNREACH;
+           error == -EHOSTDOWN || error == AIO_EHOSTUNREACH || error == AIO_ENETUNREACH;
 }
 
 static bool aio_accept_exhausted_(int error)

@@ -392,6 +392,8 @@ TEST(error_out_of_run)
     CHECK_INT(run(aio_new(passes, .fail = EFIRST, .sleep = 3)), EFIRST);
     CHECK_NOTES("w4 ");
     CHECK_STR(aio_strerror(AIO_ECANCELED), "operation cancelled");
+    CHECK_STR(aio_strerror(AIO_EISDIR), "is a directory");
+    CHECK_STR(aio_error_name(AIO_EHOSTUNREACH), "AIO_EHOSTUNREACH");
     CHECK_STR(aio_error_name(AIO_ETIMEDOUT), "AIO_ETIMEDOUT");
     CHECK(aio_error_name(EFIRST) == NULL);
     CHECK(aio_strerror(-3999)[0] != 0);
