@@ -252,10 +252,11 @@ enum {
     AIO_EPERM = -1, AIO_ENOENT = -2, AIO_EIO = -5, AIO_EBADF = -9, AIO_EAGAIN = -11,
     AIO_ENOMEM = -12, AIO_EACCES = -13, AIO_EBUSY = -16, AIO_EISDIR = -21, AIO_EINVAL = -22, AIO_ENFILE = -23,
     AIO_EMFILE = -24, AIO_EPIPE = -32, AIO_ERANGE = -34, AIO_EDEADLK = -35, AIO_ENOTSOCK = -88,
-    AIO_ENOTSUP = -95, AIO_EADDRINUSE = -98, AIO_EADDRNOTAVAIL = -99, AIO_ECONNABORTED = -103,
+    AIO_EOVERFLOW = -75, AIO_ENOTSUP = -95, AIO_EADDRINUSE = -98, AIO_EADDRNOTAVAIL = -99, AIO_ECONNABORTED = -103,
     AIO_ECONNRESET = -104, AIO_ENOTCONN = -107, AIO_ESHUTDOWN = -108, AIO_ETIMEDOUT = -110,
     AIO_ECONNREFUSED = -111, AIO_EHOSTUNREACH = -113, AIO_ENETUNREACH = -101, AIO_ECANCELED = -125,
     AIO_EEOF = -4097,                   /* the stream ended before everything had come */
+    AIO_EBROKEN = -4098,                /* the barrier was reset, or aborted */
     AIO_EUSER = -10000                  /* and below: yours */
 };
 
@@ -271,6 +272,7 @@ struct aio_task;
 struct aio_loop;
 struct aio_group;
 struct aio_callback;
+struct aio_op_;
 
 /* What is common to all coroutines of one kind. Read only. */
 struct aio_type {
@@ -299,7 +301,11 @@ struct aio_coro {
 #endif
 };
 
-enum { AIO_PC_START_ = 0, AIO_PC_FINALLY_ = 1, AIO_PC_END_ = 2, AIO_PC_DONE_ = 0xffff };
+enum {
+    AIO_PC_START_ = 0, AIO_PC_FINALLY_ = 1, AIO_PC_END_ = 2,
+    AIO_PC_GRANTED_ = 0xfffe,           /* of a constant: it came with something that was handed over */
+    AIO_PC_DONE_ = 0xffff
+};
 enum {
     AIO_F_CORO_ = 1,                    /* a coroutine object. A zeroed header is a future */
     AIO_F_PLACED_ = 2,                  /* its storage is the user's */
@@ -339,8 +345,11 @@ struct aio_node {
 };
 
 enum {
-    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_LIST_, AIO_AT_TARGET_, AIO_AT_TIMER_,
-    AIO_AT_READER_, AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_
+    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_TARGET_, AIO_AT_TIMER_, AIO_AT_READER_,
+    AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_,
+    AIO_AT_LIST_,                       /* from here on: in a wait list, which it can leave early, for ... */
+    AIO_AT_LOCK_, AIO_AT_EVENT_, AIO_AT_CONDITION_, AIO_AT_SEMAPHORE_, AIO_AT_BARRIER_, AIO_AT_WAIT_GROUP_,
+    AIO_AT_PUT_, AIO_AT_GET_, AIO_AT_QUEUE_JOIN_, AIO_AT_BROADCAST_, AIO_AT_WATCH_
 };
 enum {
     AIO_N_CALLBACK_ = 1,                /* a struct aio_callback, not a task */
@@ -537,6 +546,7 @@ enum {
 /* The free list of the pool that a size belongs to; 0: it is too large for one. */
 #define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
 #define AIO_SIZE_(type) sizeof(type), AIO_BIN_(sizeof(type))    /* the end of a struct aio_type */
+#define AIO_OP_TYPE_(name) { name##_body_, #name, NULL, 0, 0 }  /* of operations, which know their size */
 
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
@@ -608,10 +618,11 @@ static inline void aio_free_pooled_(struct aio_coro *c) { aio_free_in_(c, c->typ
 enum { AIO_UNIT_RESULT_ = 64 };
 struct aio_unit_ { struct aio_coro aio; union { long double align; char zero[AIO_UNIT_RESULT_]; } u; };
 #if AIO_LINES
-#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error), 0 }, { 0 } }
+#define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error), 0 }
 #else
-#define AIO_CONSTANT_(error) { { NULL, { NULL }, AIO_PC_DONE_, AIO_F_UNIT_, (error) }, { 0 } }
+#define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error) }
 #endif
+#define AIO_CONSTANT_(error) { AIO_UNIT_HEADER_(AIO_PC_DONE_, error), { 0 } }
 /* Nobody writes to a header that has AIO_F_UNIT_. */
 #define aio_constant_(unit) ((struct aio_coro *)(uintptr_t)&(unit).aio)
 /* It went well. It is also what aio_sleep(0) returns, not an object, only a mark: to await it is to
@@ -674,7 +685,7 @@ static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32
             aio_free_pooled_(ret);
             return 0;
         }
-        if (ret->flags & AIO_F_ROOT_)               /* a task: only borrowed */
+        if (ret->flags & (AIO_F_ROOT_ | AIO_F_UNIT_))   /* a task is only borrowed */
             return 0;
     }
     return aio_leave_slow_(self, ret, line);
@@ -1152,6 +1163,297 @@ AIO_API_ void aio_group_cancel(struct aio_group *group);
 /* How many members have not ended. */
 AIO_API_ size_t aio_group_count(const struct aio_group *group);
 
+/* --------------------------------------------------------------------------- synchronisation
+
+   For the tasks of one loop (aio_loop_post is for threads). All of these are members of a frame or static
+   variables, need no clearing up, and are ready to use when zeroed; they must not be moved while somebody
+   waits. Waiters are served in the order they came. What one waits for is handed over by whoever releases
+   it: nobody overtakes, and a cancelled waiter loses nothing: a request to cancel that meets a lock, a
+   permit or an item that has been handed over already strikes at the task's next suspension instead.
+   What is free is taken without suspending; after AIO_BUDGET such operations a task lets the others run.
+   All are called from tasks and callbacks of the loop's thread, the awaitables are awaited by tasks.
+   Awaitables answer AIO_ENOMEM, as all do, and AIO_ECANCELED. Behaviour: asyncio's, of the same names. */
+
+/* One task at a time. */
+struct aio_lock {
+    struct aio_node *waiters;           /* private */
+    struct aio_task *holder;            /* private: the task it was taken for, or NULL */
+    bool locked;                        /* read only */
+};
+/* Waits until the lock is the task's own. It is not recursive: taking it twice waits for somebody else to
+   release it. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_lock_acquire(struct aio_lock *lock);
+/* Takes it if it is free. True: it is ours. */
+AIO_API_ AIO_MUST_USE_ bool aio_lock_try_acquire(struct aio_lock *lock);
+/* Releases it, or hands it to the task that waits longest. From any task or callback. One that is not held
+   asserts. */
+#define aio_lock_release(lock) aio_lock_release_((lock), __FILE__, __LINE__)
+AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_t line);
+/* Was it taken by the task that runs now? What cleanup asks, for its acquire may have been cancelled:
+   if (aio_lock_held(&lock)) aio_lock_release(&lock); */
+AIO_API_ bool aio_lock_held(const struct aio_lock *lock);
+
+/* Something that has happened, or not yet. */
+struct aio_event {
+    struct aio_node *waiters;           /* private */
+    bool is_set;                        /* read only */
+};
+/* Waits until the event is set; at once if it is. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_event_wait(struct aio_event *event);
+/* Sets it, and wakes all who wait now, even if it is cleared before they run. */
+AIO_API_ void aio_event_set(struct aio_event *event);
+AIO_API_ void aio_event_clear(struct aio_event *event);
+
+/* A change of something that a lock protects: while (!ready) AIO_AWAIT(aio_condition_wait(&c, &lock)); */
+struct aio_condition { struct aio_node *waiters; /* private */ };
+/* Releases the lock, waits until notified, and takes the lock again before it returns, whatever it returns:
+   a cancelled waiter has the lock, too, and passes a notification that it had got on to the next one. The
+   lock must be held by the task that waits, or it asserts. */
+#define aio_condition_wait(condition, lock) aio_condition_wait_((condition), (lock), __FILE__, __LINE__)
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_condition_wait_(struct aio_condition *condition,
+                                                            struct aio_lock *lock, const char *file, uint32_t line);
+/* Notifies the n that wait longest. They queue for the lock, which may be held or not. */
+AIO_API_ void aio_condition_notify(struct aio_condition *condition, size_t n);
+AIO_API_ void aio_condition_notify_all(struct aio_condition *condition);
+
+/* So many permits. Zeroed, it has none. */
+struct aio_semaphore {
+    struct aio_node *waiters;           /* private */
+    uint32_t value;                     /* read only: permits that are free */
+    uint32_t bound;                     /* private: how many there are; UINT32_MAX - 1 at most, 0: not bounded */
+};
+/* Gives it its permits; the bounded one asserts when more are released than were taken. */
+AIO_API_ void aio_semaphore_init(struct aio_semaphore *semaphore, uint32_t permits);
+AIO_API_ void aio_bounded_semaphore_init(struct aio_semaphore *semaphore, uint32_t permits);
+/* Waits for a permit. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_semaphore_acquire(struct aio_semaphore *semaphore);
+/* Takes one if one is free. */
+AIO_API_ AIO_MUST_USE_ bool aio_semaphore_try_acquire(struct aio_semaphore *semaphore);
+/* Gives one back, or hands it to the task that waits longest. Also to add permits that were never taken,
+   unless it is bounded. */
+#define aio_semaphore_release(semaphore) aio_semaphore_release_((semaphore), __FILE__, __LINE__)
+AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char *file, uint32_t line);
+
+/* A permit that knows whether it is one: zeroed, it is empty. For frames, whose cleanup cannot know otherwise
+   whether the wait was cancelled. */
+struct aio_permit { struct aio_semaphore *semaphore; /* read only: NULL: empty */ };
+/* As aio_semaphore_acquire, and fills *permit, which must be empty (or it asserts) and must live as long as
+   the wait. */
+#define aio_semaphore_take(semaphore, permit) aio_semaphore_take_((semaphore), (permit), __FILE__, __LINE__)
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_semaphore_take_(struct aio_semaphore *semaphore,
+                                                            struct aio_permit *permit, const char *file, uint32_t line);
+/* Gives it back and empties it. An empty one: does nothing. */
+#define aio_permit_return(permit) aio_permit_return_((permit), __FILE__, __LINE__)
+AIO_API_ void aio_permit_return_(struct aio_permit *permit, const char *file, uint32_t line);
+
+/* A place where so many tasks meet, again and again. */
+struct aio_barrier {
+    struct aio_node *waiters;           /* private */
+    uint32_t parties;                   /* read only: how many meet */
+    uint32_t waiting;                   /* read only: how many are there */
+    uint32_t generation;                /* private: one more each time they have met */
+    bool broken;                        /* read only */
+};
+/* How many meet; 0: waiting answers AIO_EINVAL. */
+AIO_API_ void aio_barrier_init(struct aio_barrier *barrier, uint32_t parties);
+/* Waits until all have come; the last one does not suspend. Which one it was: 0 for the first to come. One
+   that is cancelled is not counted any more. Errors: AIO_EBROKEN (reset while it waited, or aborted). */
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_barrier_wait(struct aio_barrier *barrier);
+/* Empties it: who waits gets AIO_EBROKEN. It works again from now on. */
+AIO_API_ void aio_barrier_reset(struct aio_barrier *barrier);
+/* The same, and everybody gets AIO_EBROKEN until it is reset. */
+AIO_API_ void aio_barrier_abort(struct aio_barrier *barrier);
+
+/* A count of things to be done. */
+struct aio_wait_group {
+    struct aio_node *waiters;           /* private */
+    size_t count;                       /* read only */
+};
+AIO_API_ void aio_wait_group_add(struct aio_wait_group *group, size_t n);
+/* One is done. One too many asserts. */
+#define aio_wait_group_done(group) aio_wait_group_done_((group), __FILE__, __LINE__)
+AIO_API_ void aio_wait_group_done_(struct aio_wait_group *group, const char *file, uint32_t line);
+/* Waits until the count is 0. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_wait_group_wait(struct aio_wait_group *group);
+
+/* ----------------------------------------------------------------------------------- queues
+
+   They copy items by value, into an array that the caller gives; nothing is allocated for them. The rules of
+   the synchronisation objects hold: first come, first served; handed over; nothing lost by a cancellation.
+   An item is passed by its address, and its size is checked against that of the array's items. A put has
+   copied the item when the call returns; what a get writes to must live as long as the wait: a member of the
+   frame. */
+
+/* An operation on one of these objects. Private. See "operations" below. */
+struct aio_op_ {
+    AIO_FRAME(int);
+    uint32_t size;                      /* of it and what follows; 0: it is a part of the object */
+    void *object;                       /* the lock, the queue, ... */
+    union { void *item; unsigned char bytes[16]; } u;   /* where an item goes to, or comes from; a permit */
+};
+
+/* asyncio.Queue, LifoQueue and PriorityQueue. Zeroed, it is empty and shut down. */
+struct aio_queue {
+    unsigned char *items;               /* private, all but the numbers */
+    size_t capacity;                    /* read only */
+    size_t length;                      /* read only: items in it */
+    size_t first;
+    size_t unfinished;                  /* read only: items put, and not reported by aio_queue_task_done */
+    uint32_t size;                      /* of an item */
+    uint8_t order, open, channel;
+    bool (*before)(const void *a, const void *b);
+    struct aio_node *getters, *putters, *joiners;
+    struct aio_op_ get, put;            /* so that one task at each end needs no memory */
+};
+enum aio_order { AIO_FIFO, AIO_LIFO, AIO_PRIORITY };
+
+/* aio_queue_init(queue, array): a queue that is empty and keeps its items in this array, which gives it its
+   capacity. aio_lifo_queue_init: the newest item leaves first. aio_priority_queue_init: the one that is
+   before all others, by before(a, b), which is given the addresses of two items; which of two equal ones
+   leaves first is open. */
+#define aio_queue_init(queue, array) AIO_QUEUE_INIT_(queue, array, AIO_FIFO, NULL)
+#define aio_lifo_queue_init(queue, array) AIO_QUEUE_INIT_(queue, array, AIO_LIFO, NULL)
+#define aio_priority_queue_init(queue, array, before) AIO_QUEUE_INIT_(queue, array, AIO_PRIORITY, (before))
+#define AIO_QUEUE_INIT_(queue, array, order, before) ((void)aio_queue_init_storage((queue), (order), (array), \
+    sizeof *(array), AIO_LENGTH_(array), (before)))
+/* The same with storage that is not an array: room for capacity items of item_size bytes. 0, or AIO_EINVAL
+   for a capacity or a size of 0, no storage, or a priority queue without before: then the queue is left
+   shut down. */
+AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order order, void *storage,
+                                    size_t item_size, size_t capacity, bool (*before)(const void *a, const void *b));
+/* aio_queue_put(queue, &item): an awaitable: waits until there is room. AIO_ESHUTDOWN: it was shut down. */
+#define aio_queue_put(queue, item) \
+    aio_queue_put_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+/* aio_queue_get(queue, &item): an awaitable: waits until there is an item, and copies it to item.
+   AIO_ESHUTDOWN: it was shut down, and is empty. */
+#define aio_queue_get(queue, item) \
+    aio_queue_get_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+/* The same without waiting: 0, AIO_EAGAIN (full; empty), AIO_ESHUTDOWN. */
+#define aio_queue_put_nowait(queue, item) \
+    aio_queue_put_nowait_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+#define aio_queue_get_nowait(queue, item) \
+    aio_queue_get_nowait_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+/* An item that was got is done. Once too often asserts. */
+#define aio_queue_task_done(queue) aio_queue_task_done_((queue), __FILE__, __LINE__)
+/* An awaitable: waits until every item that was ever put has been reported as done. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_join(struct aio_queue *queue);
+/* No more puts: who waits to put gets AIO_ESHUTDOWN, and so does who gets when it is empty. immediate: what is
+   in it is dropped, and counts as done; take it out by aio_queue_get_nowait before if it owns something. */
+AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate);
+
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
+                                                       const char *file, uint32_t line);
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
+                                                       const char *file, uint32_t line);
+AIO_API_ AIO_MUST_USE_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
+                                                 const char *file, uint32_t line);
+AIO_API_ AIO_MUST_USE_ int aio_queue_get_nowait_(struct aio_queue *queue, void *item, size_t size,
+                                                 const char *file, uint32_t line);
+AIO_API_ void aio_queue_task_done_(struct aio_queue *queue, const char *file, uint32_t line);
+
+/* A channel: a queue whose ends are closed one by one, and that may have no room at all: then every send waits
+   for its receiver. Zeroed, both ends are closed. */
+struct aio_channel { struct aio_queue queue; /* private */ };
+/* aio_channel_init(channel, array): open, with room for the items of the array. aio_channel_init_unbuffered
+   (channel, item_size): with none. */
+#define aio_channel_init(channel, array) \
+    aio_channel_init_((channel), (array), sizeof *(array), AIO_LENGTH_(array))
+#define aio_channel_init_unbuffered(channel, item_size) aio_channel_init_((channel), NULL, (item_size), 0)
+AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size_t item_size, size_t capacity);
+/* aio_channel_send(channel, &item): an awaitable: waits until there is room, or, without any, until it was
+   received. Errors: AIO_ESHUTDOWN (this end is closed), AIO_EPIPE (the receiver's is). */
+#define aio_channel_send(channel, item) \
+    aio_queue_put_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+/* aio_channel_recv(channel, &item): an awaitable with the result 1: an item was received; 0: the sender's end
+   is closed, and the channel empty (or this end is closed). Made for AIO_WHILE. */
+#define aio_channel_recv(channel, item) \
+    aio_channel_recv_((channel), (item), sizeof *(item), __FILE__, __LINE__)
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
+                                                         const char *file, uint32_t line);
+/* The same without waiting: 0, AIO_EAGAIN, AIO_ESHUTDOWN (closed, and empty), AIO_EPIPE (to send: the receiver's
+   end is closed). */
+#define aio_channel_try_send(channel, item) \
+    aio_queue_put_nowait_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+#define aio_channel_try_recv(channel, item) \
+    aio_queue_get_nowait_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+/* Closes the sender's end: what is in it can still be received; who waits to send gets AIO_ESHUTDOWN. */
+AIO_API_ void aio_channel_close_send(struct aio_channel *channel);
+/* Closes the receiver's end: what is in it is dropped; who waits to send gets AIO_EPIPE, to receive 0. */
+AIO_API_ void aio_channel_close_recv(struct aio_channel *channel);
+
+/* Everybody who has subscribed gets every item. Sending never waits: the array keeps the newest items, and a
+   subscriber that falls behind by more than it holds misses the older ones. Zeroed, it is closed. */
+struct aio_broadcast {
+    unsigned char *items;               /* private */
+    size_t capacity, at;
+    struct aio_node *waiters;
+    uint32_t size, sent;
+    bool open;
+};
+struct aio_subscription {               /* zeroed: of nothing, which is closed */
+    struct aio_broadcast *broadcast;    /* private */
+    uint32_t next;                      /* private */
+    uint32_t missed;                    /* read only: items that it was too late for, in all */
+};
+/* aio_broadcast_init(broadcast, array): open; the array's length is how far one may fall behind. */
+#define aio_broadcast_init(broadcast, array) \
+    aio_broadcast_init_((broadcast), (array), sizeof *(array), AIO_LENGTH_(array))
+AIO_API_ void aio_broadcast_init_(struct aio_broadcast *broadcast, void *storage, size_t item_size, size_t capacity);
+/* The subscription begins with the next item that is sent. It needs no ending. */
+AIO_API_ void aio_broadcast_subscribe(struct aio_broadcast *broadcast, struct aio_subscription *subscription);
+/* aio_broadcast_send(broadcast, &item): 0, or AIO_ESHUTDOWN: it is closed. */
+#define aio_broadcast_send(broadcast, item) \
+    aio_broadcast_send_((broadcast), (item), sizeof *(item), __FILE__, __LINE__)
+AIO_API_ int aio_broadcast_send_(struct aio_broadcast *broadcast, const void *item, size_t size,
+                                 const char *file, uint32_t line);
+/* aio_broadcast_recv(subscription, &item): an awaitable: 1: the next item, or 0: it is closed, and there are no
+   more. AIO_EOVERFLOW, once each time that items were missed: the next call gives the oldest that is left. */
+#define aio_broadcast_recv(subscription, item) \
+    aio_broadcast_recv_((subscription), (item), sizeof *(item), __FILE__, __LINE__)
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_broadcast_recv_(struct aio_subscription *subscription, void *item,
+                                                           size_t size, const char *file, uint32_t line);
+AIO_API_ void aio_broadcast_close(struct aio_broadcast *broadcast);
+
+/* A value that changes, and that many look at: only the latest counts. Zeroed, it is closed. */
+struct aio_watch {
+    void *value;                        /* read only: where the latest is */
+    struct aio_node *waiters;           /* private */
+    uint32_t size, version;
+    bool open;
+};
+struct aio_watcher {                    /* zeroed: of nothing, which is closed */
+    struct aio_watch *watch;            /* private */
+    uint32_t seen;
+};
+/* aio_watch_init(watch, &value): open, with this variable, which the watch keeps up to date from now on. */
+#define aio_watch_init(watch, value) aio_watch_init_((watch), (value), sizeof *(value))
+AIO_API_ void aio_watch_init_(struct aio_watch *watch, void *value, size_t size);
+/* The watcher has seen nothing yet: its first look finds the present value. It needs no ending. */
+AIO_API_ void aio_watch_subscribe(struct aio_watch *watch, struct aio_watcher *watcher);
+/* aio_watch_set(watch, &value): copies the value, and wakes who waits for a new one. 0, or AIO_ESHUTDOWN. */
+#define aio_watch_set(watch, value) aio_watch_set_((watch), (value), sizeof *(value), __FILE__, __LINE__)
+AIO_API_ int aio_watch_set_(struct aio_watch *watch, const void *value, size_t size, const char *file, uint32_t line);
+/* aio_watch_next(watcher, &value): an awaitable: 1, and the latest value, as soon as it is another than the one
+   this watcher saw last; 0: it is closed, and nothing new came. */
+#define aio_watch_next(watcher, value) \
+    aio_watch_next_((watcher), (value), sizeof *(value), __FILE__, __LINE__)
+AIO_API_ AIO_MUST_USE_ struct aio_int *aio_watch_next_(struct aio_watcher *watcher, void *value, size_t size,
+                                                       const char *file, uint32_t line);
+AIO_API_ void aio_watch_close(struct aio_watch *watch);
+
+/* The length of an array, which must be one. */
+#ifdef __cplusplus
+}
+template <class T, size_t N> constexpr size_t aio_length_(T (&)[N]) { return N; }
+extern "C" {
+#define AIO_LENGTH_(array) aio_length_(array)
+#elif defined __GNUC__ || defined __clang__
+#define AIO_LENGTH_(array) (sizeof (array) / sizeof *(array) + 0 * sizeof(struct { int is_not_an_array : \
+    __builtin_types_compatible_p(__typeof__(array), __typeof__(&*(array))) ? -1 : 1; }))
+#else
+#define AIO_LENGTH_(array) (sizeof (array) / sizeof *(array))
+#endif
+
 /* ------------------------------------------------------------------------------------ loop */
 
 /* AIO_DEFAULT_POLLER: what aio_run takes; the first poller header that is included defines it. */
@@ -1379,6 +1681,28 @@ static const struct aio_unit_ aio_canceled_ = AIO_CONSTANT_(AIO_ECANCELED);
 static const struct aio_unit_ aio_nomem_ = AIO_CONSTANT_(AIO_ENOMEM);
 static const struct aio_unit_ aio_deadlk_ = AIO_CONSTANT_(AIO_EDEADLK);
 static const struct aio_unit_ aio_badf_ = AIO_CONSTANT_(AIO_EBADF);
+static const struct aio_unit_ aio_shutdown_ = AIO_CONSTANT_(AIO_ESHUTDOWN);
+static const struct aio_unit_ aio_pipe_ = AIO_CONSTANT_(AIO_EPIPE);
+static const struct aio_unit_ aio_overflow_ = AIO_CONSTANT_(AIO_EOVERFLOW);
+static const struct aio_unit_ aio_broken_ = AIO_CONSTANT_(AIO_EBROKEN);
+/* What was waited for has been handed over; and with the result 1, for those who have one. */
+static const struct aio_unit_ aio_granted_ = { AIO_UNIT_HEADER_(AIO_PC_GRANTED_, 0), { 0 } };
+static const struct aio_int aio_one_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, 0), { 1 } };
+static const struct aio_int aio_one_granted_ = { AIO_UNIT_HEADER_(AIO_PC_GRANTED_, 0), { 1 } };
+
+static struct aio_coro *aio_constant_error_(int error)
+{
+    switch (error) {
+    case AIO_ENOMEM: return aio_constant_(aio_nomem_);
+    case AIO_EDEADLK: return aio_constant_(aio_deadlk_);
+    case AIO_EBADF: return aio_constant_(aio_badf_);
+    case AIO_ESHUTDOWN: return aio_constant_(aio_shutdown_);
+    case AIO_EPIPE: return aio_constant_(aio_pipe_);
+    case AIO_EOVERFLOW: return aio_constant_(aio_overflow_);
+    case AIO_EBROKEN: return aio_constant_(aio_broken_);
+    default: return aio_constant_(aio_canceled_);
+    }
+}
 
 /* ----------------------------------------------------------------------------------- text */
 
@@ -1400,6 +1724,7 @@ static const struct aio_error_text_ aio_error_texts_[] = {
     { AIO_EPIPE, "AIO_EPIPE", "nobody reads at the other end" },
     { AIO_ERANGE, "AIO_ERANGE", "out of range" },
     { AIO_EDEADLK, "AIO_EDEADLK", "would wait for ever" },
+    { AIO_EOVERFLOW, "AIO_EOVERFLOW", "items were missed" },
     { AIO_ENOTSOCK, "AIO_ENOTSOCK", "not a socket" },
     { AIO_ENOTSUP, "AIO_ENOTSUP", "not supported" },
     { AIO_EADDRINUSE, "AIO_EADDRINUSE", "address in use" },
@@ -1414,6 +1739,7 @@ static const struct aio_error_text_ aio_error_texts_[] = {
     { AIO_ENETUNREACH, "AIO_ENETUNREACH", "network unreachable" },
     { AIO_ECANCELED, "AIO_ECANCELED", "operation cancelled" },
     { AIO_EEOF, "AIO_EEOF", "unexpected end of the stream" },
+    { AIO_EBROKEN, "AIO_EBROKEN", "the barrier is broken" },
 };
 
 static const struct aio_error_text_ *aio_error_find_(int error)
@@ -2078,7 +2404,7 @@ AIO_API_ struct aio_coro *aio_frame_new(const struct aio_type *type, size_t size
 /* ------------------------------------------------------------------------------ wait lists
 
    One word heads the list: its last node, in a circle. What hangs in it is a task or a callback. A
-   node that may have to leave early (AIO_AT_LIST_) has a link to its predecessor; that of the first
+   node that may have to leave early (aio_in_list_) has a link to its predecessor; that of the first
    is the address of the head, plus one, so that a node can be unlinked without knowing its list. A
    task that waits for a task or a future (AIO_AT_TARGET_) never leaves early, for its cancellation is
    passed on; it has a link to what it waits for instead. */
@@ -2095,15 +2421,24 @@ static struct aio_node **aio_waiters_of_(struct aio_coro *c)
     return c->flags & AIO_F_ROOT_ ? &c->up.task->waiters : &c->up.waiters;
 }
 
+static inline bool aio_in_list_(const struct aio_node *node) { return node->place >= AIO_AT_LIST_; }
+
 static void aio_list_add_(struct aio_node **head, struct aio_node *node)
 {
     struct aio_node *last = *head;
     node->link.next = last ? last->link.next : node;
-    if (node->place == AIO_AT_LIST_)
+    if (aio_in_list_(node))
         node->u.prev = last ? last : aio_tag_(head);
     if (last)
         last->link.next = node;
     *head = node;
+}
+
+/* place: AIO_AT_LIST_, or one of those behind it. */
+static void aio_list_join_(struct aio_node **head, struct aio_node *node, uint8_t place)
+{
+    node->place = place;
+    aio_list_add_(head, node);
 }
 
 /* The first node leaves. */
@@ -2119,7 +2454,7 @@ static struct aio_node *aio_list_pop_(struct aio_node **head)
         return first;
     }
     last->link.next = second;
-    if (second->place == AIO_AT_LIST_)
+    if (aio_in_list_(second))
         second->u.prev = aio_tag_(head);
     return first;
 }
@@ -2145,7 +2480,7 @@ static void aio_list_remove_(struct aio_node *node)
         (*aio_untag_(prev))->link.next = next;
     else
         prev->link.next = next;
-    if (next->place == AIO_AT_LIST_)
+    if (aio_in_list_(next))
         next->u.prev = prev;
 }
 
@@ -2330,11 +2665,10 @@ AIO_API_ int aio_park_yield(struct aio_coro *leaf)
     return 0;
 }
 
-static void aio_park_list_(struct aio_task *task, struct aio_coro *leaf, struct aio_node **head)
+static void aio_park_list_(struct aio_task *task, struct aio_coro *leaf, struct aio_node **head, uint8_t place)
 {
     task->leaf = leaf;
-    task->node.place = AIO_AT_LIST_;
-    aio_list_add_(head, &task->node);
+    aio_list_join_(head, &task->node, place);
 }
 
 static void aio_task_timer_(struct aio_loop *loop, struct aio_node *node)
@@ -2347,9 +2681,6 @@ static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
 {
     struct aio_node *node = &task->node;
     switch (node->place) {
-    case AIO_AT_LIST_:
-        aio_list_remove_(node);
-        break;
     case AIO_AT_TIMER_:
         aio_timer_disarm_(loop, node);
         break;
@@ -2359,6 +2690,8 @@ static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
         loop->fd_waiters--;
         break;
     default:
+        if (aio_in_list_(node))
+            aio_list_remove_(node);
         break;
     }
     node->place = AIO_AT_NOTHING_;
@@ -2411,6 +2744,8 @@ static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
     } else if (node->place == AIO_AT_READY_) {
         if (task->leaf->pc == AIO_PC_START_ && task->leaf->flags & AIO_F_ROOT_)
             aio_strike_first_step_(task);
+        else if (node->u.ret && node->u.ret->pc == AIO_PC_GRANTED_)
+            node->flags |= AIO_N_MUST_CANCEL_;                  /* it keeps what it was given */
         else {
             node->flags |= AIO_N_STRUCK_;
             node->u.ret = aio_constant_(aio_canceled_);
@@ -2555,10 +2890,14 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
 
 /* Gives back a frame, whatever it is made of. Tasks, futures and constants are borrowed. */
 static void aio_proxy_free_(struct aio_coro *c);
+static bool aio_is_op_(const struct aio_coro *c) { return c->type && !c->type->size && !(c->flags & AIO_F_PROXY_); }
+static inline void aio_op_free_(struct aio_op_ *op);
 static void aio_frame_free_(struct aio_coro *c)
 {
     if (c->flags & AIO_F_PROXY_)
         aio_proxy_free_(c);
+    else if (aio_is_op_(c))
+        aio_op_free_((struct aio_op_ *)(void *)c);
     else if (!(c->flags & AIO_F_PLACED_))
         aio_free_pooled_(c);
 }
@@ -2630,10 +2969,16 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
     return task;
 }
 
-/* aio_sleep(0) is no object; whoever needs one gets one. */
+/* aio_sleep(0) is no object, and an operation does not last: who needs something that can be a task gets it. */
 static struct aio_coro *aio_object_for_(struct aio_coro *c)
 {
-    return c && c->flags & AIO_F_UNIT_ ? aio_of_(aio_sleep_new_(0, true)) : c;
+    if (!c)
+        return NULL;
+    if (c->flags & AIO_F_UNIT_)
+        return aio_of_(aio_sleep_new_(0, true));
+    if (aio_is_op_(c))
+        return aio_proxy_new_(c, offsetof(struct aio_int, result), sizeof(int), AIO_FOREVER, AIO_WAIT_FOR_);
+    return c;
 }
 
 AIO_API_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs)
@@ -2873,10 +3218,20 @@ static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_tas
 
 /* ---------------------------------------------------------------------------------- await */
 
+/* The task that runs goes on with this frame, when what was called for it has returned NULL. */
+static void aio_go_on_(struct aio_coro *frame, struct aio_coro *ret)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    task->leaf = frame;
+    task->node.u.ret = ret;
+}
+
 AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_deep_(struct aio_coro *self, struct aio_coro *c)
 {
     c->up.caller = self;
-    aio_thread_.loop->current->leaf = c;            /* still running: aio_resume_ goes on with it */
+    if (aio_is_op_(c))                              /* it calls nobody */
+        return c->type->body(c, NULL);
+    aio_go_on_(c, NULL);
     return NULL;
 }
 
@@ -2892,7 +3247,7 @@ static inline struct aio_coro *aio_await_target_(struct aio_coro *self, struct a
     if (!forward) {
         if (!aio_may_park_(task))
             return aio_constant_(aio_canceled_);
-        aio_park_list_(task, self, aio_waiters_of_(c));
+        aio_park_list_(task, self, aio_waiters_of_(c), AIO_AT_LIST_);
         return NULL;
     }
     strike = !aio_may_park_(task);
@@ -3118,8 +3473,7 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
         aio_ready_add_(callback->loop, &callback->node);
         return;
     }
-    callback->node.place = AIO_AT_LIST_;
-    aio_list_add_(aio_waiters_of_(c), &callback->node);
+    aio_list_join_(aio_waiters_of_(c), &callback->node, AIO_AT_LIST_);
 }
 
 /* ---------------------------------------------------------------------- deadlines, shields */
@@ -3415,8 +3769,7 @@ AIO_API_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_cor
         aio_group_start_(aio_loop_of_(task), group, task);
     else {
         task->node.flags |= AIO_N_HELD_;
-        task->node.place = AIO_AT_LIST_;
-        aio_list_add_(&group->held, &task->node);
+        aio_list_join_(&group->held, &task->node, AIO_AT_LIST_);
     }
     return c;
 }
@@ -3622,7 +3975,7 @@ static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
             return c;
         }
         c->pc = AIO_PC_END_;
-        aio_park_list_(task, c, &group->waiters);
+        aio_park_list_(task, c, &group->waiters, AIO_AT_LIST_);
         return NULL;
     }
     if (!group->owner && group->error == AIO_ENOMEM)
@@ -3640,6 +3993,924 @@ AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
     if (join)
         join->group = group;
     return (struct aio_void *)(void *)join;
+}
+
+/* -------------------------------------------------------------------------------- operations
+
+   The awaitables of locks, queues and the like are short-lived objects of one kind. Most never park: they are
+   freed in their first step, which returns a constant. One that parks is freed at once too if nothing is left
+   to be done for it but to wake the task (AIO_AT_LOCK_, say); otherwise it stays as the task's leaf, and whoever
+   grants it what it waits for finds its arguments there. So its body runs again only after a cancellation, the
+   end of what it waits for, or a look at something that may have changed. It is never a task by itself. */
+enum { AIO_PC_BUDGET_ = 3, AIO_PC_PARKED_, AIO_PC_NOTIFIED_, AIO_PC_RELOCK_, AIO_PC_RELOCK_PASS_ };
+
+static inline void aio_op_set_(struct aio_op_ *op, const struct aio_type *type, void *object)
+{
+    op->aio.type = type;
+    op->aio.pc = AIO_PC_START_;
+    op->aio.flags = AIO_F_CORO_;
+    op->aio.error = 0;
+    op->object = object;
+}
+
+/* With room for `more` bytes behind it. */
+static struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
+{
+    struct aio_op_ *op = (struct aio_op_ *)aio_own_alloc_(sizeof *op + more);
+    if (!op)
+        return NULL;
+    op->size = (uint32_t)(sizeof *op + more);
+    aio_op_set_(op, type, object);
+    return op;
+}
+
+static struct aio_op_ *aio_op_with_(const struct aio_type *type, void *object, void *item)
+{
+    struct aio_op_ *op = aio_op_new_(type, object, 0);
+    if (op)
+        op->u.item = item;
+    return op;
+}
+
+/* The one that is a part of the object, if nobody uses it. */
+static inline struct aio_op_ *aio_op_claim_(struct aio_op_ *op, const struct aio_type *type, void *object)
+{
+    if (aio_unlikely_(op->aio.flags == AIO_F_CORO_))
+        return aio_op_new_(type, object, 0);
+    aio_op_set_(op, type, object);
+    return op;
+}
+
+static struct aio_op_ *aio_op_of_(struct aio_coro *c) { return (struct aio_op_ *)(void *)c; }
+static inline void aio_op_free_(struct aio_op_ *op)
+{
+    if (aio_likely_(op->size == 0))
+        op->aio.flags = AIO_F_DEAD_;
+    else
+        aio_free_(op, op->size);
+}
+
+/* It has ended with a constant. Called by its caller, it returns that; resumed by the loop, it has the loop
+   go on with the caller. */
+static inline struct aio_coro *aio_op_end_(struct aio_op_ *op, struct aio_coro *ret)
+{
+    struct aio_coro *caller = op->aio.up.caller;
+    bool called = op->aio.pc <= AIO_PC_FINALLY_;
+    aio_op_free_(op);
+    if (aio_likely_(called))
+        return ret;
+    aio_go_on_(caller, ret);
+    return NULL;
+}
+
+static AIO_NOINLINE_ bool aio_op_waits_its_turn_(struct aio_op_ *op, struct aio_coro *ret, struct aio_coro **out)
+{
+    if (op->aio.pc == AIO_PC_START_) {
+        if (aio_park_yield(&op->aio) == 0) {
+            op->aio.pc = AIO_PC_BUDGET_;
+            *out = NULL;
+            return false;
+        }
+        ret = aio_constant_(aio_canceled_);
+    } else if (op->aio.pc == AIO_PC_FINALLY_)       /* accepted, and ended before its first step */
+        ret = aio_constant_error_(op->aio.error);
+    else if (!ret->error && aio_budget_take())
+        return true;
+    *out = aio_op_end_(op, ret);
+    return false;
+}
+
+/* Begins an operation, which must not take the processor for itself. False: return *out. */
+static inline bool aio_op_begin_(struct aio_op_ *op, struct aio_coro *ret, struct aio_coro **out)
+{
+    if (aio_likely_(op->aio.pc == AIO_PC_START_) && aio_likely_(aio_budget_take()))
+        return true;
+    return aio_op_waits_its_turn_(op, ret, out);
+}
+
+/* Parks the task and keeps the operation, or ends it: a cancel was pending. */
+static struct aio_coro *aio_op_park_(struct aio_op_ *op, struct aio_node **head, uint8_t place)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    if (!aio_may_park_(task))
+        return aio_op_end_(op, aio_constant_(aio_canceled_));
+    op->aio.pc = AIO_PC_PARKED_;
+    aio_park_list_(task, &op->aio, head, place);
+    return NULL;
+}
+
+/* The same, and the operation is not needed any more. */
+static struct aio_coro *aio_op_park_bare_(struct aio_op_ *op, struct aio_node **head, uint8_t place)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    struct aio_coro *caller = op->aio.up.caller;
+    aio_op_free_(op);
+    if (!aio_may_park_(task))
+        return aio_constant_(aio_canceled_);
+    aio_park_list_(task, caller, head, place);
+    return NULL;
+}
+
+/* The first task that waits in a list, unlinked; NULL: nobody does. */
+static struct aio_task *aio_first_waiter_(struct aio_node **head)
+{
+    struct aio_node *node = aio_list_pop_(head);
+    if (!node)
+        return NULL;
+    aio_check_thread_(aio_loop_of_(aio_node_task_(node)), NULL);
+    return aio_node_task_(node);
+}
+
+/* Wakes all who wait in a list, in their order. */
+static void aio_wake_all_(struct aio_node **head, struct aio_coro *ret)
+{
+    struct aio_task *task;
+    while ((task = aio_first_waiter_(head)) != NULL)
+        aio_wake_(aio_loop_of_(task), task, ret);
+}
+
+static AIO_NOINLINE_ void aio_race_granted_(struct aio_task *task) { (void)task; }
+
+/* Wakes a task with what it has been given: a request to cancel does not take that away any more. */
+static inline void aio_grant_(struct aio_task *task, struct aio_coro *granted)
+{
+    aio_wake_(aio_loop_of_(task), task, granted);
+    if (aio_unlikely_(task->extension != NULL))
+        aio_race_granted_(task);
+}
+
+/* The same for one whose operation was kept: that is over, its caller goes on. */
+static inline void aio_op_grant_(struct aio_task *task, struct aio_coro *granted)
+{
+    struct aio_op_ *op = aio_op_of_(task->leaf);
+    task->leaf = op->aio.up.caller;
+    aio_op_free_(op);
+    aio_grant_(task, granted);
+}
+
+/* Ends the operations of all who wait in a list. */
+static void aio_op_end_all_(struct aio_node **head, struct aio_coro *ret)
+{
+    struct aio_task *task;
+    while ((task = aio_first_waiter_(head)) != NULL)
+        aio_op_grant_(task, ret);
+}
+
+static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32_t line)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    const char *name = loop && loop->current ? aio_task_name_(aio_root_of_(loop->current)) : "callback";
+    aio_assert_failed_(message, name, file, line);
+}
+/* Asserts what a caller at file:line has promised. */
+#define AIO_PROMISED_(condition, message) \
+    (aio_likely_(condition) ? (void)0 : aio_misused_((message), file, line))
+
+/* ---------------------------------------------------------------------------- synchronisation */
+
+static void aio_lock_take_(struct aio_lock *lock, struct aio_task *task)
+{
+    lock->locked = true;
+    lock->holder = task;
+}
+
+AIO_API_ bool aio_lock_try_acquire(struct aio_lock *lock)
+{
+    if (lock->locked)
+        return false;
+    aio_lock_take_(lock, aio_thread_.loop ? aio_thread_.loop->current : NULL);
+    return true;
+}
+
+static struct aio_coro *aio_lock_acquire_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_lock *lock = (struct aio_lock *)op->object;
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (lock->locked)
+        return aio_op_park_bare_(op, &lock->waiters, AIO_AT_LOCK_);
+    aio_lock_take_(lock, aio_thread_.loop->current);
+    return aio_op_end_(op, aio_constant_(aio_ok_));
+}
+static const struct aio_type aio_lock_acquire_type_ = AIO_OP_TYPE_(aio_lock_acquire);
+
+AIO_API_ struct aio_void *aio_lock_acquire(struct aio_lock *lock)
+{
+    return (struct aio_void *)(void *)aio_op_new_(&aio_lock_acquire_type_, lock, 0);
+}
+
+AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_t line)
+{
+    struct aio_task *task;
+    AIO_PROMISED_(lock->locked, "releases a lock that nobody holds");
+    task = lock->waiters ? aio_first_waiter_(&lock->waiters) : NULL;
+    lock->holder = task;
+    lock->locked = task != NULL;
+    if (task)
+        aio_grant_(task, aio_constant_(aio_granted_));
+}
+
+AIO_API_ bool aio_lock_held(const struct aio_lock *lock)
+{
+    return lock->holder && aio_thread_.loop && lock->holder == aio_thread_.loop->current;
+}
+
+static struct aio_coro *aio_event_wait_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_event *event = (struct aio_event *)op->object;
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (event->is_set)
+        return aio_op_end_(op, aio_constant_(aio_ok_));
+    return aio_op_park_bare_(op, &event->waiters, AIO_AT_EVENT_);
+}
+static const struct aio_type aio_event_wait_type_ = AIO_OP_TYPE_(aio_event_wait);
+
+AIO_API_ struct aio_void *aio_event_wait(struct aio_event *event)
+{
+    return (struct aio_void *)(void *)aio_op_new_(&aio_event_wait_type_, event, 0);
+}
+
+AIO_API_ void aio_event_set(struct aio_event *event)
+{
+    event->is_set = true;
+    aio_wake_all_(&event->waiters, aio_constant_(aio_ok_));
+}
+
+AIO_API_ void aio_event_clear(struct aio_event *event) { event->is_set = false; }
+
+/* The lock is to be taken again, come what may: a cancellation is remembered, and comes out at the end. */
+static struct aio_coro *aio_condition_relock_(struct aio_op_ *op, struct aio_lock *lock)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    if (lock->locked) {
+        aio_park_list_(task, &op->aio, &lock->waiters, AIO_AT_LOCK_);
+        return NULL;
+    }
+    aio_lock_take_(lock, task);
+    if (op->aio.pc == AIO_PC_RELOCK_PASS_)
+        aio_condition_notify((struct aio_condition *)op->object, 1);
+    return aio_op_end_(op, aio_constant_(aio_canceled_));
+}
+
+static struct aio_coro *aio_condition_wait_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_condition *condition = (struct aio_condition *)op->object;
+    struct aio_lock *lock = (struct aio_lock *)op->u.item;
+    switch (c->pc) {
+    case AIO_PC_PARKED_:                            /* cancelled, not notified */
+        c->pc = AIO_PC_RELOCK_;
+        return aio_condition_relock_(op, lock);
+    case AIO_PC_NOTIFIED_:
+        if (!ret->error)                            /* the lock came with it */
+            return aio_op_end_(op, aio_constant_(aio_ok_));
+        c->pc = AIO_PC_RELOCK_PASS_;
+        return aio_condition_relock_(op, lock);
+    case AIO_PC_RELOCK_:
+    case AIO_PC_RELOCK_PASS_:
+        if (ret->error)                             /* once more: it changes nothing */
+            return aio_condition_relock_(op, lock);
+        if (c->pc == AIO_PC_RELOCK_PASS_)
+            aio_condition_notify(condition, 1);
+        return aio_op_end_(op, aio_constant_(aio_canceled_));
+    default:
+        if (!aio_op_begin_(op, ret, &ret))
+            return ret;
+        ret = aio_op_park_(op, &condition->waiters, AIO_AT_CONDITION_);
+        if (!ret)
+            aio_lock_release(lock);
+        return ret;
+    }
+}
+static const struct aio_type aio_condition_wait_type_ = AIO_OP_TYPE_(aio_condition_wait);
+
+AIO_API_ struct aio_void *aio_condition_wait_(struct aio_condition *condition, struct aio_lock *lock,
+                                              const char *file, uint32_t line)
+{
+    AIO_PROMISED_(lock->locked, "waits on a condition without holding its lock");
+    return (struct aio_void *)(void *)aio_op_with_(&aio_condition_wait_type_, condition, lock);
+}
+
+AIO_API_ void aio_condition_notify(struct aio_condition *condition, size_t n)
+{
+    struct aio_task *task;
+    for (; n && (task = aio_first_waiter_(&condition->waiters)) != NULL; n--) {
+        struct aio_lock *lock = (struct aio_lock *)aio_op_of_(task->leaf)->u.item;
+        task->leaf->pc = AIO_PC_NOTIFIED_;
+        if (lock->locked) {
+            aio_list_join_(&lock->waiters, &task->node, AIO_AT_LOCK_);
+            continue;
+        }
+        aio_lock_take_(lock, task);
+        aio_grant_(task, aio_constant_(aio_granted_));
+    }
+}
+
+AIO_API_ void aio_condition_notify_all(struct aio_condition *condition) { aio_condition_notify(condition, SIZE_MAX); }
+
+AIO_API_ void aio_semaphore_init(struct aio_semaphore *semaphore, uint32_t permits)
+{
+    semaphore->waiters = NULL;
+    semaphore->value = permits;
+    semaphore->bound = 0;
+}
+
+AIO_API_ void aio_bounded_semaphore_init(struct aio_semaphore *semaphore, uint32_t permits)
+{
+    aio_semaphore_init(semaphore, permits);
+    semaphore->bound = permits + 1;                 /* 0 is for those without */
+}
+
+AIO_API_ bool aio_semaphore_try_acquire(struct aio_semaphore *semaphore)
+{
+    if (!semaphore->value)
+        return false;
+    semaphore->value--;
+    return true;
+}
+
+static struct aio_coro *aio_semaphore_acquire_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_semaphore *semaphore = (struct aio_semaphore *)op->object;
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (!aio_semaphore_try_acquire(semaphore))
+        return aio_op_park_bare_(op, &semaphore->waiters, AIO_AT_SEMAPHORE_);
+    return aio_op_end_(op, aio_constant_(aio_ok_));
+}
+static const struct aio_type aio_semaphore_acquire_type_ = AIO_OP_TYPE_(aio_semaphore_acquire);
+
+AIO_API_ struct aio_void *aio_semaphore_acquire(struct aio_semaphore *semaphore)
+{
+    return (struct aio_void *)(void *)aio_op_new_(&aio_semaphore_acquire_type_, semaphore, 0);
+}
+
+static struct aio_coro *aio_semaphore_take_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_semaphore *semaphore = (struct aio_semaphore *)op->object;
+    if (c->pc == AIO_PC_PARKED_)
+        return aio_op_end_(op, ret);                /* cancelled: a granted one does not come here */
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (!aio_semaphore_try_acquire(semaphore))
+        return aio_op_park_(op, &semaphore->waiters, AIO_AT_SEMAPHORE_);
+    ((struct aio_permit *)op->u.item)->semaphore = semaphore;
+    return aio_op_end_(op, aio_constant_(aio_ok_));
+}
+static const struct aio_type aio_semaphore_take_type_ = AIO_OP_TYPE_(aio_semaphore_take);
+
+AIO_API_ struct aio_void *aio_semaphore_take_(struct aio_semaphore *semaphore, struct aio_permit *permit,
+                                              const char *file, uint32_t line)
+{
+    AIO_PROMISED_(!permit->semaphore, "takes a permit into one that is in use");
+    aio_check_buffer(permit, "aio_semaphore_take");
+    return (struct aio_void *)(void *)aio_op_with_(&aio_semaphore_take_type_, semaphore, permit);
+}
+
+AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char *file, uint32_t line)
+{
+    struct aio_task *task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
+    if (!task) {
+        AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+        semaphore->value++;
+    } else if (task->leaf->type == &aio_semaphore_take_type_) {
+        ((struct aio_permit *)aio_op_of_(task->leaf)->u.item)->semaphore = semaphore;
+        aio_op_grant_(task, aio_constant_(aio_granted_));
+    } else
+        aio_grant_(task, aio_constant_(aio_granted_));
+}
+
+AIO_API_ void aio_permit_return_(struct aio_permit *permit, const char *file, uint32_t line)
+{
+    struct aio_semaphore *semaphore = permit->semaphore;
+    permit->semaphore = NULL;
+    if (semaphore)
+        aio_semaphore_release_(semaphore, file, line);
+}
+
+struct aio_barrier_wait_ { AIO_FRAME(int); struct aio_barrier *barrier; uint32_t generation; };
+
+static void aio_barrier_empty_(struct aio_barrier *barrier, struct aio_coro *ret)
+{
+    barrier->waiting = 0;
+    barrier->generation++;
+    aio_wake_all_(&barrier->waiters, ret);
+}
+
+static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_barrier_wait_ *wait = (struct aio_barrier_wait_ *)(void *)c;
+    struct aio_barrier *barrier = wait->barrier;
+    struct aio_task *task = aio_thread_.loop->current;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc == AIO_PC_START_) {
+        c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
+            barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
+        if (c->error)
+            return c;
+        wait->result = (int)barrier->waiting++;
+        if (barrier->waiting == barrier->parties) {
+            aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+            return c;
+        }
+        c->pc = AIO_PC_END_;
+        wait->generation = barrier->generation;
+        aio_park_list_(task, c, &barrier->waiters, AIO_AT_BARRIER_);
+        return NULL;
+    }
+    c->error = ret->error;
+    if (c->error && wait->generation == barrier->generation)
+        barrier->waiting--;
+    if (c->error)
+        wait->result = 0;
+    return c;
+}
+static const struct aio_type aio_barrier_wait_type_ =
+    { aio_barrier_wait_body_, "aio_barrier_wait", NULL, AIO_SIZE_(struct aio_barrier_wait_) };
+
+AIO_API_ struct aio_int *aio_barrier_wait(struct aio_barrier *barrier)
+{
+    struct aio_barrier_wait_ *wait =
+        (struct aio_barrier_wait_ *)(void *)aio_frame_new(&aio_barrier_wait_type_, sizeof *wait);
+    if (wait)
+        wait->barrier = barrier;
+    return (struct aio_int *)(void *)wait;
+}
+
+AIO_API_ void aio_barrier_init(struct aio_barrier *barrier, uint32_t parties)
+{
+    aio_memset_(barrier, 0, sizeof *barrier);
+    barrier->parties = parties;
+}
+
+AIO_API_ void aio_barrier_reset(struct aio_barrier *barrier)
+{
+    barrier->broken = false;
+    aio_barrier_empty_(barrier, aio_constant_(aio_broken_));
+}
+
+AIO_API_ void aio_barrier_abort(struct aio_barrier *barrier)
+{
+    aio_barrier_reset(barrier);
+    barrier->broken = true;
+}
+
+AIO_API_ void aio_wait_group_add(struct aio_wait_group *group, size_t n) { group->count += n; }
+
+AIO_API_ void aio_wait_group_done_(struct aio_wait_group *group, const char *file, uint32_t line)
+{
+    AIO_PROMISED_(group->count, "calls aio_wait_group_done once too often");
+    if (--group->count == 0)
+        aio_wake_all_(&group->waiters, aio_constant_(aio_ok_));
+}
+
+static struct aio_coro *aio_wait_group_wait_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_wait_group *group = (struct aio_wait_group *)op->object;
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (!group->count)
+        return aio_op_end_(op, aio_constant_(aio_ok_));
+    return aio_op_park_bare_(op, &group->waiters, AIO_AT_WAIT_GROUP_);
+}
+static const struct aio_type aio_wait_group_wait_type_ = AIO_OP_TYPE_(aio_wait_group_wait);
+
+AIO_API_ struct aio_void *aio_wait_group_wait(struct aio_wait_group *group)
+{
+    return (struct aio_void *)(void *)aio_op_new_(&aio_wait_group_wait_type_, group, 0);
+}
+
+/* ------------------------------------------------------------------------------------ queues */
+
+static inline void aio_item_copy_(void *to, const void *from, size_t size)
+{
+    if (size == 4)                                  /* a call costs more than these do */
+        aio_memcpy_(to, from, 4);
+    else if (size == 8)
+        aio_memcpy_(to, from, 8);
+    else
+        aio_memcpy_(to, from, size);
+}
+
+enum { AIO_CHANNEL_ = 1, AIO_CHANNEL_DEAF_ = 3 };  /* deaf: the receiver's end is closed */
+
+static void aio_item_swap_(unsigned char *a, unsigned char *b, size_t size)
+{
+    while (size--) {
+        unsigned char byte = *a;
+        *a++ = *b;
+        *b++ = byte;
+    }
+}
+
+/* Up in a binary heap, from its last item on. */
+static AIO_NOINLINE_ void aio_queue_rise_(struct aio_queue *queue, size_t i)
+{
+    while (i) {
+        unsigned char *item = queue->items + i * queue->size;
+        unsigned char *parent = queue->items + (i - 1) / 2 * queue->size;
+        if (!queue->before(item, parent))
+            return;
+        aio_item_swap_(item, parent, queue->size);
+        i = (i - 1) / 2;
+    }
+}
+
+/* And down, from its first. */
+static AIO_NOINLINE_ void aio_queue_sink_(struct aio_queue *queue)
+{
+    size_t i = 0, child;
+    while ((child = 2 * i + 1) < queue->length) {
+        unsigned char *item = queue->items + i * queue->size, *best = queue->items + child * queue->size;
+        if (child + 1 < queue->length && queue->before(best + queue->size, best)) {
+            best += queue->size;
+            child++;
+        }
+        if (!queue->before(best, item))
+            return;
+        aio_item_swap_(item, best, queue->size);
+        i = child;
+    }
+}
+
+/* There is room for it. */
+static inline void aio_queue_store_(struct aio_queue *queue, const void *item)
+{
+    size_t at = queue->length;
+    if (queue->order == AIO_FIFO) {
+        at += queue->first;
+        if (at >= queue->capacity)
+            at -= queue->capacity;
+    }
+    aio_item_copy_(queue->items + at * queue->size, item, queue->size);
+    queue->length++;
+    if (aio_unlikely_(queue->order == AIO_PRIORITY))
+        aio_queue_rise_(queue, at);
+}
+
+/* It is not empty. */
+static inline void aio_queue_take_(struct aio_queue *queue, void *item)
+{
+    size_t at = queue->order == AIO_FIFO ? queue->first : queue->order == AIO_LIFO ? queue->length - 1 : 0;
+    aio_item_copy_(item, queue->items + at * queue->size, queue->size);
+    queue->length--;
+    if (queue->order == AIO_FIFO)
+        queue->first = at + 1 == queue->capacity ? 0 : at + 1;
+    else if (queue->order == AIO_PRIORITY && queue->length) {
+        aio_item_copy_(queue->items, queue->items + queue->length * queue->size, queue->size);
+        aio_queue_sink_(queue);
+    }
+}
+
+/* Hands an item to whoever waits for one, or stores it. False: there is no room. */
+static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
+{
+    if (queue->getters) {
+        struct aio_task *task = aio_first_waiter_(&queue->getters);
+        aio_item_copy_(aio_op_of_(task->leaf)->u.item, item, queue->size);
+        aio_op_grant_(task, aio_constant_(aio_one_granted_));
+    } else if (queue->length < queue->capacity)
+        aio_queue_store_(queue, item);
+    else
+        return false;
+    queue->unfinished++;
+    return true;
+}
+
+/* Takes an item, and lets in that of whoever waits to put one. False: there is none. */
+static inline bool aio_queue_fetch_(struct aio_queue *queue, void *item)
+{
+    bool stored = queue->length != 0;
+    struct aio_task *task;
+    if (stored)
+        aio_queue_take_(queue, item);
+    if (aio_likely_(!queue->putters))
+        return stored;
+    task = aio_first_waiter_(&queue->putters);
+    if (stored)
+        aio_queue_store_(queue, aio_op_of_(task->leaf)->u.bytes);
+    else                                            /* a channel without room */
+        aio_item_copy_(item, aio_op_of_(task->leaf)->u.bytes, queue->size);
+    queue->unfinished++;
+    aio_op_grant_(task, aio_constant_(aio_granted_));
+    return true;
+}
+
+/* Why nothing can be put, or 0. */
+static int aio_queue_refusal_(const struct aio_queue *queue)
+{
+    return queue->open ? 0 : queue->channel == AIO_CHANNEL_DEAF_ ? AIO_EPIPE : AIO_ESHUTDOWN;
+}
+
+static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    if (c->pc == AIO_PC_PARKED_)
+        return aio_op_end_(op, ret);                /* cancelled */
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (aio_unlikely_(!queue->open))
+        return aio_op_end_(op, aio_constant_error_(aio_queue_refusal_(queue)));
+    if (!aio_queue_give_(queue, op->u.bytes))
+        return aio_op_park_(op, &queue->putters, AIO_AT_PUT_);
+    return aio_op_end_(op, aio_constant_(aio_ok_));
+}
+static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
+
+static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    if (c->pc == AIO_PC_PARKED_)
+        return aio_op_end_(op, ret);                /* cancelled */
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (aio_queue_fetch_(queue, op->u.item))
+        return aio_op_end_(op, aio_constant_(aio_one_));
+    if (!queue->open)
+        return aio_op_end_(op, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
+    return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
+}
+static const struct aio_type aio_queue_get_type_ = AIO_OP_TYPE_(aio_queue_get);
+
+AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order order, void *storage,
+                                    size_t item_size, size_t capacity, bool (*before)(const void *, const void *))
+{
+    aio_memset_(queue, 0, sizeof *queue);
+    if (!storage || !item_size || item_size > UINT32_MAX / 2 || !capacity || (order == AIO_PRIORITY && !before))
+        return AIO_EINVAL;
+    queue->items = (unsigned char *)storage;
+    queue->capacity = capacity;
+    queue->size = (uint32_t)item_size;
+    queue->order = (uint8_t)order;
+    queue->before = before;
+    queue->open = 1;
+    return 0;
+}
+
+/* A zeroed queue has items of any size. */
+#define AIO_ITEM_FITS_(object, bytes) \
+    AIO_PROMISED_((object)->size == (bytes) || !(object)->size, "passes an item of the wrong size")
+
+AIO_API_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
+                                         const char *file, uint32_t line)
+{
+    struct aio_op_ *op;
+    AIO_ITEM_FITS_(queue, size);
+    if (aio_likely_(size <= sizeof op->u))
+        op = aio_op_claim_(&queue->put, &aio_queue_put_type_, queue);
+    else
+        op = aio_op_new_(&aio_queue_put_type_, queue, size - sizeof op->u);
+    if (aio_likely_(op != NULL))
+        aio_item_copy_(op->u.bytes, item, size);
+    return (struct aio_void *)(void *)op;
+}
+
+AIO_API_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
+                                         const char *file, uint32_t line)
+{
+    struct aio_op_ *op;
+    AIO_ITEM_FITS_(queue, size);
+    aio_check_buffer(item, "aio_queue_get");
+    op = aio_op_claim_(&queue->get, &aio_queue_get_type_, queue);
+    if (aio_likely_(op != NULL))
+        op->u.item = item;
+    return (struct aio_void *)(void *)op;
+}
+
+AIO_API_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
+                                   const char *file, uint32_t line)
+{
+    AIO_ITEM_FITS_(queue, size);
+    if (!queue->open)
+        return aio_queue_refusal_(queue);
+    return aio_queue_give_(queue, item) ? 0 : AIO_EAGAIN;
+}
+
+AIO_API_ int aio_queue_get_nowait_(struct aio_queue *queue, void *item, size_t size,
+                                   const char *file, uint32_t line)
+{
+    AIO_ITEM_FITS_(queue, size);
+    return aio_queue_fetch_(queue, item) ? 0 : queue->open ? AIO_EAGAIN : AIO_ESHUTDOWN;
+}
+
+AIO_API_ void aio_queue_task_done_(struct aio_queue *queue, const char *file, uint32_t line)
+{
+    AIO_PROMISED_(queue->unfinished, "calls aio_queue_task_done more often than items were put");
+    if (--queue->unfinished == 0)
+        aio_wake_all_(&queue->joiners, aio_constant_(aio_ok_));
+}
+
+static struct aio_coro *aio_queue_join_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (!queue->unfinished)
+        return aio_op_end_(op, aio_constant_(aio_ok_));
+    return aio_op_park_bare_(op, &queue->joiners, AIO_AT_QUEUE_JOIN_);
+}
+static const struct aio_type aio_queue_join_type_ = AIO_OP_TYPE_(aio_queue_join);
+
+AIO_API_ struct aio_void *aio_queue_join(struct aio_queue *queue)
+{
+    return (struct aio_void *)(void *)aio_op_new_(&aio_queue_join_type_, queue, 0);
+}
+
+AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate)
+{
+    queue->open = 0;
+    if (immediate) {
+        queue->unfinished -= queue->length;
+        queue->length = 0;
+        if (!queue->unfinished)
+            aio_wake_all_(&queue->joiners, aio_constant_(aio_ok_));
+    }
+    aio_op_end_all_(&queue->putters, aio_constant_error_(aio_queue_refusal_(queue)));
+    aio_op_end_all_(&queue->getters, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
+}
+
+AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size_t item_size, size_t capacity)
+{
+    aio_memset_(channel, 0, sizeof *channel);
+    channel->queue.items = (unsigned char *)storage;
+    channel->queue.capacity = capacity;
+    channel->queue.size = (uint32_t)item_size;
+    channel->queue.channel = AIO_CHANNEL_;
+    channel->queue.open = 1;
+}
+
+/* A zeroed one is a channel from now on, too. */
+AIO_API_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
+                                           const char *file, uint32_t line)
+{
+    channel->queue.channel |= AIO_CHANNEL_;
+    return (struct aio_int *)(void *)aio_queue_get_(&channel->queue, item, size, file, line);
+}
+
+AIO_API_ void aio_channel_close_send(struct aio_channel *channel)
+{
+    channel->queue.channel |= AIO_CHANNEL_;
+    aio_queue_shutdown(&channel->queue, false);
+}
+
+AIO_API_ void aio_channel_close_recv(struct aio_channel *channel)
+{
+    channel->queue.channel = AIO_CHANNEL_DEAF_;
+    aio_queue_shutdown(&channel->queue, true);
+}
+
+AIO_API_ void aio_broadcast_init_(struct aio_broadcast *broadcast, void *storage, size_t item_size, size_t capacity)
+{
+    aio_memset_(broadcast, 0, sizeof *broadcast);
+    broadcast->items = (unsigned char *)storage;
+    broadcast->capacity = capacity;
+    broadcast->size = (uint32_t)item_size;
+    broadcast->open = true;
+}
+
+AIO_API_ void aio_broadcast_subscribe(struct aio_broadcast *broadcast, struct aio_subscription *subscription)
+{
+    subscription->broadcast = broadcast;
+    subscription->next = broadcast->sent;
+    subscription->missed = 0;
+}
+
+AIO_API_ int aio_broadcast_send_(struct aio_broadcast *broadcast, const void *item, size_t size,
+                                 const char *file, uint32_t line)
+{
+    AIO_ITEM_FITS_(broadcast, size);
+    if (!broadcast->open)
+        return AIO_ESHUTDOWN;
+    aio_item_copy_(broadcast->items + broadcast->at * broadcast->size, item, size);
+    broadcast->at = broadcast->at + 1 == broadcast->capacity ? 0 : broadcast->at + 1;
+    broadcast->sent++;
+    aio_wake_all_(&broadcast->waiters, aio_constant_(aio_ok_));
+    return 0;
+}
+
+/* The next item, of those that are still there. */
+static int aio_subscription_take_(struct aio_subscription *subscription, void *item)
+{
+    struct aio_broadcast *broadcast = subscription->broadcast;
+    uint32_t behind = broadcast->sent - subscription->next;
+    size_t at = broadcast->at;
+    if (behind > broadcast->capacity) {
+        uint32_t missed = behind - (uint32_t)broadcast->capacity;
+        subscription->missed += missed;
+        subscription->next += missed;
+        return AIO_EOVERFLOW;
+    }
+    at = at >= behind ? at - behind : at + broadcast->capacity - behind;
+    aio_item_copy_(item, broadcast->items + at * broadcast->size, broadcast->size);
+    subscription->next++;
+    return 0;
+}
+
+static struct aio_coro *aio_broadcast_recv_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_subscription *subscription = (struct aio_subscription *)op->object;
+    struct aio_broadcast *broadcast = subscription->broadcast;
+    int error;
+    if (c->pc == AIO_PC_PARKED_ && ret->error)
+        return aio_op_end_(op, ret);
+    if (c->pc != AIO_PC_PARKED_ && !aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (broadcast && broadcast->sent != subscription->next) {
+        error = aio_subscription_take_(subscription, op->u.item);
+        return aio_op_end_(op, error ? aio_constant_error_(error) : aio_constant_(aio_one_));
+    }
+    if (!broadcast || !broadcast->open)
+        return aio_op_end_(op, aio_constant_(aio_ok_));
+    return aio_op_park_(op, &broadcast->waiters, AIO_AT_BROADCAST_);
+}
+static const struct aio_type aio_broadcast_recv_type_ = AIO_OP_TYPE_(aio_broadcast_recv);
+
+AIO_API_ struct aio_int *aio_broadcast_recv_(struct aio_subscription *subscription, void *item, size_t size,
+                                             const char *file, uint32_t line)
+{
+    if (subscription->broadcast)
+        AIO_ITEM_FITS_(subscription->broadcast, size);
+    aio_check_buffer(item, "aio_broadcast_recv");
+    return (struct aio_int *)(void *)aio_op_with_(&aio_broadcast_recv_type_, subscription, item);
+}
+
+AIO_API_ void aio_broadcast_close(struct aio_broadcast *broadcast)
+{
+    broadcast->open = false;
+    aio_wake_all_(&broadcast->waiters, aio_constant_(aio_ok_));
+}
+
+AIO_API_ void aio_watch_init_(struct aio_watch *watch, void *value, size_t size)
+{
+    aio_memset_(watch, 0, sizeof *watch);
+    watch->value = value;
+    watch->size = (uint32_t)size;
+    watch->version = 1;
+    watch->open = true;
+}
+
+AIO_API_ void aio_watch_subscribe(struct aio_watch *watch, struct aio_watcher *watcher)
+{
+    watcher->watch = watch;
+    watcher->seen = watch->version - 1;
+}
+
+AIO_API_ int aio_watch_set_(struct aio_watch *watch, const void *value, size_t size, const char *file, uint32_t line)
+{
+    AIO_ITEM_FITS_(watch, size);
+    if (!watch->open)
+        return AIO_ESHUTDOWN;
+    if (watch->value != value)
+        aio_item_copy_(watch->value, value, size);
+    watch->version++;
+    aio_wake_all_(&watch->waiters, aio_constant_(aio_ok_));
+    return 0;
+}
+
+static struct aio_coro *aio_watch_next_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_watcher *watcher = (struct aio_watcher *)op->object;
+    struct aio_watch *watch = watcher->watch;
+    if (c->pc == AIO_PC_PARKED_ && ret->error)
+        return aio_op_end_(op, ret);
+    if (c->pc != AIO_PC_PARKED_ && !aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (watch && watch->version != watcher->seen) {
+        watcher->seen = watch->version;
+        aio_item_copy_(op->u.item, watch->value, watch->size);
+        return aio_op_end_(op, aio_constant_(aio_one_));
+    }
+    if (!watch || !watch->open)
+        return aio_op_end_(op, aio_constant_(aio_ok_));
+    return aio_op_park_(op, &watch->waiters, AIO_AT_WATCH_);
+}
+static const struct aio_type aio_watch_next_type_ = AIO_OP_TYPE_(aio_watch_next);
+
+AIO_API_ struct aio_int *aio_watch_next_(struct aio_watcher *watcher, void *value, size_t size,
+                                         const char *file, uint32_t line)
+{
+    if (watcher->watch)
+        AIO_ITEM_FITS_(watcher->watch, size);
+    aio_check_buffer(value, "aio_watch_next");
+    return (struct aio_int *)(void *)aio_op_with_(&aio_watch_next_type_, watcher, value);
+}
+
+AIO_API_ void aio_watch_close(struct aio_watch *watch)
+{
+    watch->open = false;
+    aio_wake_all_(&watch->waiters, aio_constant_(aio_ok_));
 }
 
 /* ------------------------------------------------------------------------------ descriptors */
@@ -3893,7 +5164,8 @@ static inline void aio_resume_(struct aio_loop *loop, struct aio_task *task)
         if (!ret) {
             if (aio_likely_(task->node.place != AIO_AT_RUN_))
                 break;
-            frame = task->leaf;                     /* too deep to be called: aio_await_deep_ */
+            frame = task->leaf;                     /* aio_go_on_ */
+            ret = task->node.u.ret;
             continue;
         }
         if (ret->flags & AIO_F_ROOT_) {
@@ -4249,7 +5521,7 @@ static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
 /* A task that could not be brought to its end: nothing may wake it any more. */
 static void aio_task_lose_(struct aio_task *task)
 {
-    if (task->node.place == AIO_AT_LIST_)
+    if (aio_in_list_(&task->node))
         aio_list_remove_(&task->node);
     else if (task->node.place == AIO_AT_TARGET_)
         aio_detach_(task);

@@ -143,7 +143,7 @@ static struct aio_coro *aio_signal_body_(struct aio_coro *c, struct aio_coro *re
         if (!c->error && !__atomic_exchange_n(&state->pending, 0, __ATOMIC_ACQ_REL)) {
             if (aio_may_park_(loop->current)) {
                 c->pc = AIO_PC_END_;
-                aio_park_list_(loop->current, c, &state->waiters);
+                aio_park_list_(loop->current, c, &state->waiters, AIO_AT_LIST_);
                 return NULL;
             }
             c->error = AIO_ECANCELED;

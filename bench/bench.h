@@ -34,7 +34,7 @@ struct request { const char *workload; long amount, repeat; };
 static int usage(void)
 {
     fputs("usage: yield TASKS YIELDS | spawn_join N | spawn_batch TASKS ROUNDS | deep DEPTH YIELDS |\n"
-          "       call N | sleepers N MS | timeout_cancel PENDING N\n", stderr);
+          "       call N | chan N | lock N | semaphore N | queue N | sleepers N MS | timeout_cancel PENDING N\n", stderr);
     return 2;
 }
 
@@ -50,7 +50,8 @@ static int parse_request(int argc, char **argv, struct request *request)
 {
     static const struct { const char *name; int arguments; long least; } workloads[] = {
         { "yield", 2, 1 }, { "spawn_join", 1, 1 }, { "spawn_batch", 2, 1 }, { "deep", 2, 1 },
-        { "call", 1, 1 }, { "sleepers", 2, 0 }, { "timeout_cancel", 2, 0 },
+        { "call", 1, 1 }, { "chan", 1, 1 }, { "lock", 1, 1 }, { "semaphore", 1, 1 }, { "queue", 1, 1 },
+        { "sleepers", 2, 0 }, { "timeout_cancel", 2, 0 },
     };
     size_t i;
     for (i = 0; argc > 1 && i < sizeof workloads / sizeof *workloads; i++) {

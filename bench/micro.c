@@ -7,6 +7,11 @@
        micro call N                      await a coroutine that does not suspend: ns per call
        micro sleepers N MS               N tasks sleep, between MS and 2 * MS: resident bytes per task
                                          while all sleep, and CPU seconds from spawn to end
+       micro chan N                      two tasks pass an item to and fro, through queues of capacity 1:
+                                         ns per round trip
+       micro lock N                      an uncontended lock is acquired and released: ns per pair;
+       micro semaphore N                 the same of a semaphore
+       micro queue N                     put into a queue that has room, get from it: ns per pair
        micro timeout_cancel PENDING N    aio_wait_for something that is done at once, while PENDING
                                          tasks sleep longer than the timeout: ns per wait
 
@@ -155,6 +160,109 @@ static struct aio_any *calls(long unused, long n)
     return aio_any(aio_new(calls, .n = n));
 }
 
+/* --------------------------------------------------------------- queues, locks, semaphores */
+
+struct tube { struct aio_queue queue; long items[1]; };
+
+struct answers { AIO_FRAME(void); struct tube *in, *out; long item; };
+static AIO_CORO(answers)
+{
+    AIO_BEGIN;
+    for (;;) {
+        AIO_AWAIT(aio_queue_get(&self->in->queue, &self->item));
+        AIO_AWAIT(aio_queue_put(&self->out->queue, &self->item));
+    }
+    AIO_END;
+}
+
+struct asks { AIO_FRAME(void); long n, item; int error; struct tube there, back; struct answers *task; };
+static AIO_CORO(asks)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->there.queue, self->there.items);
+    aio_queue_init(&self->back.queue, self->back.items);
+    self->task = aio_create_task(aio_new(answers, .in = &self->there, .out = &self->back));
+    AIO_AWAIT(aio_sleep(0));
+    stopwatch_start();
+    while (self->n-- > 0) {
+        AIO_AWAIT(aio_queue_put(&self->there.queue, &self->n));
+        AIO_AWAIT(aio_queue_get(&self->back.queue, &self->item));
+        if (self->item != self->n)
+            AIO_RAISE(AIO_EUSER);
+    }
+    stopwatch_stop();
+    aio_task_cancel(self->task);
+    AIO_TRY(self->error, self->task);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+
+static struct aio_any *asks(long unused, long n)
+{
+    (void)unused;
+    return aio_any(aio_new(asks, .n = n));
+}
+
+struct locks { AIO_FRAME(void); long n; struct aio_lock lock; };
+static AIO_CORO(locks)
+{
+    AIO_BEGIN;
+    stopwatch_start();
+    while (self->n-- > 0) {
+        AIO_AWAIT(aio_lock_acquire(&self->lock));
+        aio_lock_release(&self->lock);
+    }
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *locks(long unused, long n)
+{
+    (void)unused;
+    return aio_any(aio_new(locks, .n = n));
+}
+
+struct permits { AIO_FRAME(void); long n; struct aio_semaphore semaphore; };
+static AIO_CORO(permits)
+{
+    AIO_BEGIN;
+    aio_semaphore_init(&self->semaphore, 2);
+    stopwatch_start();
+    while (self->n-- > 0) {
+        AIO_AWAIT(aio_semaphore_acquire(&self->semaphore));
+        aio_semaphore_release(&self->semaphore);
+    }
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *permits(long unused, long n)
+{
+    (void)unused;
+    return aio_any(aio_new(permits, .n = n));
+}
+
+struct stores { AIO_FRAME(void); long n, item, items[4]; struct aio_queue queue; };
+static AIO_CORO(stores)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    stopwatch_start();
+    while (self->n-- > 0) {
+        AIO_AWAIT(aio_queue_put(&self->queue, &self->n));
+        AIO_AWAIT(aio_queue_get(&self->queue, &self->item));
+    }
+    stopwatch_stop();
+    AIO_END;
+}
+
+static struct aio_any *stores(long unused, long n)
+{
+    (void)unused;
+    return aio_any(aio_new(stores, .n = n));
+}
+
 /* ---------------------------------------------------------------------------------- timers */
 
 struct sleeper { AIO_FRAME(void); aio_time delay; };
@@ -218,7 +326,8 @@ static AIO_CORO(sleepers)
 struct benchmark { const char *name; struct aio_any *(*make)(long amount, long repeat); };
 static const struct benchmark benchmarks[] = {
     { "yield", crowd }, { "spawn_join", joins }, { "spawn_batch", batches }, { "deep", deep },
-    { "call", calls }, { "timeout_cancel", timeouts },
+    { "call", calls }, { "chan", asks }, { "lock", locks }, { "semaphore", permits }, { "queue", stores },
+    { "timeout_cancel", timeouts },
 };
 
 struct measure { AIO_FRAME(void); const struct request *request; const struct benchmark *benchmark; };
