@@ -312,12 +312,13 @@ enum {
     AIO_F_PROXY_ = 4,                   /* a deadline or a shield around something else */
     AIO_F_ROOT_ = 8,                    /* it is a task: up.task is its record */
     AIO_F_FINALLY_ = 16,                /* its FINALLY is running */
-    AIO_F_OPEN_ = 32,                   /* groups are open in it */
+    AIO_F_OPEN_ = 32,                   /* scopes are open in it: groups, timeouts, generators */
     AIO_F_SETTLING_ = 64,               /* it waits for the members of its groups */
     AIO_F_DEAD_ = 128,                  /* freed */
     AIO_F_UNIT_ = 256,                  /* one of the library's constant results */
     AIO_F_SEEN_ = 512,                  /* somebody has looked at its error */
-    AIO_F_OWN_ = 1024                   /* its AIO_ECANCELED is the cancellation of its own task */
+    AIO_F_OWN_ = 1024,                  /* its AIO_ECANCELED is the cancellation of its own task */
+    AIO_F_GENERATOR_ = 2048             /* it yields: up.caller is its struct aio_generator_ */
 };
 
 /* One node parks a task, a callback or a deadline in exactly one place. Private. */
@@ -349,7 +350,7 @@ enum {
     AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_,
     AIO_AT_LIST_,                       /* from here on: in a wait list, which it can leave early, for ... */
     AIO_AT_LOCK_, AIO_AT_EVENT_, AIO_AT_CONDITION_, AIO_AT_SEMAPHORE_, AIO_AT_BARRIER_, AIO_AT_WAIT_GROUP_,
-    AIO_AT_PUT_, AIO_AT_GET_, AIO_AT_QUEUE_JOIN_, AIO_AT_BROADCAST_, AIO_AT_WATCH_
+    AIO_AT_PUT_, AIO_AT_GET_, AIO_AT_QUEUE_JOIN_, AIO_AT_BROADCAST_, AIO_AT_WATCH_, AIO_AT_SET_
 };
 enum {
     AIO_N_CALLBACK_ = 1,                /* a struct aio_callback, not a task */
@@ -357,7 +358,8 @@ enum {
     AIO_N_FORWARDED_ = 4,               /* a cancel was passed on to what the task waits for */
     AIO_N_STRUCK_ = 8,                  /* the AIO_ECANCELED of its await is its own, for AIO_F_OWN_ */
     AIO_N_SPAWNED_ = 16,                /* nobody has a handle */
-    AIO_N_HELD_ = 32                    /* held back by its group's limit, not started */
+    AIO_N_HELD_ = 32,                   /* held back by its group's limit, not started */
+    AIO_N_WATCH_ = 64                   /* a callback of the library's own, called at once */
 };
 
 /* The record of a task. Private. */
@@ -377,6 +379,22 @@ struct aio_callback {
     struct aio_loop *loop;              /* read only: the loop it was given to */
     void (*fn)(struct aio_callback *callback);
     void *arg;                          /* yours */
+};
+
+/* Something that is open in a frame, and is settled before the frame is left. Private. */
+struct aio_scope_ {
+    struct aio_coro *owner;             /* the frame; NULL: it is not open */
+    struct aio_scope_ *next;            /* among the open ones of a task or generator, newest first */
+    uint8_t kind;
+};
+enum { AIO_SCOPE_GROUP_, AIO_SCOPE_TIMEOUT_, AIO_SCOPE_GENERATOR_ };
+
+/* A deadline for what a task does. It makes one cancel request of its own, and takes it back. Private. */
+struct aio_deadline_ {
+    struct aio_node node;
+    struct aio_task *task;
+    uint8_t entry;                      /* requests that stood when it began */
+    bool expired, requested;
 };
 
 /* One place of a traceback: this coroutine, at this line. */
@@ -473,6 +491,7 @@ struct aio_loop {
     int fd_capacity;
     size_t fd_waiters;                  /* tasks that wait for descriptors */
     struct aio_node *inbox;             /* lock-free stack, newest first */
+    struct aio_generator_ *generators;  /* that AIO_NEXT has begun, newest first */
     struct aio_callback *at_close;      /* linked by node.link.next, newest first */
     struct aio_thread_ *thread;
     struct aio_loop *older;             /* among the open loops of the thread */
@@ -573,6 +592,7 @@ AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32
 AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line);
 AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self);
 AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc);
+AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self);
 AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line);
 AIO_API_ AIO_NORETURN_ void aio_assert_failed_(const char *message, const char *name,
                                                const char *file, uint32_t line);
@@ -706,6 +726,12 @@ static inline struct aio_coro *aio_finish_(struct aio_coro *self)
     if (aio_likely_(!(self->flags & (AIO_F_OPEN_ | AIO_F_FINALLY_ | AIO_F_PLACED_))))
         return self;
     return aio_finish_slow_(self);
+}
+
+/* Where an error goes: to AIO_FINALLY, or to the end of the AIO_TIMEOUT that the body stands in. */
+static inline uint16_t aio_way_out_(struct aio_coro *self)
+{
+    return self->flags & AIO_F_OPEN_ ? aio_way_out_slow_(self) : (uint16_t)AIO_PC_FINALLY_;
 }
 
 /* May a result of this size be read from ret? The constant ones are too short for the largest. */
@@ -898,7 +924,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
     self->aio.pc = self->aio.flags & AIO_F_FINALLY_ ? AIO_PC_END_ : AIO_PC_FINALLY_; \
     goto aio_dispatch_; } while (0)
 #define AIO_FAIL_ do { if (!(self->aio.flags & AIO_F_FINALLY_)) { \
-    self->aio.pc = AIO_PC_FINALLY_; goto aio_dispatch_; } } while (0)
+    self->aio.pc = aio_way_out_(&self->aio); goto aio_dispatch_; } } while (0)
 
 /* AIO_RETURN(v); AIO_RETURN(); end the body, the second with whatever self->result holds. Jump. The
    result stands whatever error follows. Put v in parentheses if it is the bare name of a macro that
@@ -908,7 +934,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_RETURN_1(...) AIO_OUT_
 
 /* AIO_RAISE(error); ends the body with an error: negative, AIO_E... or from AIO_EUSER down. Jumps. */
-#define AIO_RAISE(error_) do { aio_raise_(&self->aio, (error_), __LINE__); AIO_OUT_; } while (0)
+#define AIO_RAISE(error_) do { aio_raise_(&self->aio, (error_), __LINE__); AIO_FAIL_; AIO_OUT_; } while (0)
 
 #define AIO_SELECT2_(a, b, name, ...) name
 #define AIO_SELECT3_(a, b, c, name, ...) name
@@ -1113,14 +1139,138 @@ extern "C" {
 #define AIO_PROXY_(x, timeout, kind) aio_proxy_((x), (timeout), (kind))
 #endif
 
+/* A deadline for a part of a body, with several awaits in it. A member of the frame; zeroed, it is not open. */
+struct aio_timeout {
+    struct aio_scope_ scope;            /* private */
+    struct aio_deadline_ deadline;      /* private */
+    aio_time when;                      /* read only: when it is due; AIO_FOREVER: never */
+    int32_t error;                      /* private: of the cleanup that it was opened in */
+    uint16_t pc;                        /* private: where the block ends */
+    bool expired;                       /* read only: its time has come, also after the block */
+    bool entered;                       /* private */
+};
+
+/* AIO_TIMEOUT(&self->scope, limit) { ... }: when the block takes longer than limit from now, what it awaits is
+   cancelled, and so is what that waits for in turn; then the body goes on behind the block, with
+   self->scope.expired:
+
+       AIO_TIMEOUT(&self->scope, AIO_SEC(5)) {
+           AIO_AWAIT(self->fd, aio_connect(self->host, 80));
+           AIO_AWAIT(aio_send_all(self->fd, self->request, self->n));
+       }
+       if (self->scope.expired)
+           AIO_RAISE(AIO_ETIMEDOUT);            // or try something else
+
+   0 or less: it strikes at the first await that suspends. AIO_FOREVER: no limit, for the time being. Whatever
+   else leaves the block (its end, break, return, an error, a cancellation by somebody else) takes the deadline
+   with it, and goes where it would have gone; a request that had not struck yet is withdrawn. If the block
+   takes the cancellation for itself (AIO_CATCH), it goes on, and expired tells. What the block had opened in
+   the frame (AIO_FOREACH, groups) is settled before the body goes on. Scopes may be nested. Leaves and jumps;
+   AIO_ENOMEM. AIO_TIMEOUT_AT(&self->scope, when): the same with a point in time. Behaviour:
+   asyncio.timeout, but for going on behind the block, for C has no except. */
+#define AIO_TIMEOUT(scope, limit) AIO_TIMEOUT2_(AIO_NUMBER_, scope, limit, true)
+#define AIO_TIMEOUT_AT(scope, when) AIO_TIMEOUT2_(AIO_NUMBER_, scope, when, false)
+#define AIO_TIMEOUT2_(n, scope, limit, relative) AIO_TIMEOUT3_(n, scope, limit, relative)
+#define AIO_TIMEOUT3_(n, scope, limit, relative) \
+    for (aio_ret_ = aio_timeout_open_(&self->aio, (scope), (limit), (relative), (uint16_t)(n)); \
+         aio_ret_ || aio_timeout_is_open_(&self->aio, (uint16_t)(n)); \
+         aio_ret_ = aio_timeout_close_(&self->aio, (uint16_t)(n))) \
+        if (aio_ret_) { \
+            if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; \
+        } else if (0) { \
+            case AIO_POINT_(n): \
+            if (!aio_timeout_settled_(&self->aio, (uint16_t)(n))) { return 0; } \
+            if (!aio_timeout_caught_(&self->aio, (uint16_t)(n))) { AIO_FAIL_; } break; \
+        } else \
+            while (aio_timeout_enter_(&self->aio, (uint16_t)(n)))
+AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_timeout *timeout, aio_time limit,
+                                            bool relative, uint16_t pc);
+AIO_API_ bool aio_timeout_is_open_(struct aio_coro *self, uint16_t pc);
+AIO_API_ bool aio_timeout_enter_(struct aio_coro *self, uint16_t pc);
+AIO_API_ struct aio_coro *aio_timeout_close_(struct aio_coro *self, uint16_t pc);
+AIO_API_ bool aio_timeout_settled_(struct aio_coro *self, uint16_t pc);
+AIO_API_ bool aio_timeout_caught_(struct aio_coro *self, uint16_t pc);
+
+/* Gives the block that runs another limit, from now on, or another point in time; also from outside the body.
+   0; AIO_EINVAL: it has expired, or is not open; AIO_ENOMEM, and then the old limit holds. */
+AIO_API_ int aio_timeout_reschedule(struct aio_timeout *timeout, aio_time limit);
+AIO_API_ int aio_timeout_reschedule_at(struct aio_timeout *timeout, aio_time when);
+
+/* ------------------------------------------------------------------------------- generators
+
+   A coroutine with AIO_YIELD in its body is an asynchronous generator: a sequence of values that may await
+   between them. Its result type is that of the values. It runs in the task of whoever asks for the next one. */
+
+/* AIO_YIELD(v); hands a value to the consumer, and goes on when the next one is asked for. Leaves. Not in
+   AIO_FINALLY, nor in an AIO_TIMEOUT, nor while the generator's own group has members: they would go on at a
+   time when the generator does not run (asserts). */
+#define AIO_YIELD(...) AIO_YIELD2_(AIO_NUMBER_, __VA_ARGS__)
+#define AIO_YIELD2_(n, ...) AIO_YIELD3_(n, __VA_ARGS__)
+#define AIO_YIELD3_(n, ...) do { \
+    self->result = (__VA_ARGS__); AIO_KEEP_LINE_ self->aio.pc = (uint16_t)(n); \
+    return aio_yielded_(&self->aio, __LINE__); case AIO_POINT_(n):; } while (0)
+AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
+
+/* AIO_FOREACH(lvalue, slot, generator) { ... }: for each value of the generator, which is accepted and closed
+   at the end, on break, return, error and cancellation: its AIO_FINALLY runs, with AIO_ECANCELED as the error in
+   flight if it had not come to its end, and may await. slot: a member of the frame, a pointer to the generator's
+   struct, for the time of the loop; NULL afterwards. continue and break work. Leaves; an error of the generator,
+   or of its cleanup, jumps. */
+#define AIO_FOREACH(lvalue, slot, generator) AIO_FOREACH2_(__COUNTER__, __COUNTER__, lvalue, slot, generator)
+#define AIO_FOREACH2_(k, l, lvalue, slot, generator) \
+    AIO_FOREACH3_(k, (k) - AIO_BEGIN_is_missing_, (l) - AIO_BEGIN_is_missing_, lvalue, slot, generator)
+#define AIO_FOREACH3_(k, n, m, lvalue, slot, generator) \
+    for ((slot) = (generator), aio_ret_ = aio_foreach_open_(&self->aio, aio_of_(slot), &(slot)); aio_ret_; \
+         aio_ret_ = aio_foreach_close_(aio_of_(slot))) \
+        if (!aio_foreach_is_open_(aio_ret_)) { \
+            AIO_SUSPEND_(m, aio_ret_) \
+            if (aio_foreach_closed_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; \
+        } else \
+            for (;;) \
+                if (1) { \
+                    AIO_SUSPEND_(n, aio_generator_next_(aio_of_(slot))) \
+                    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; break; } \
+                    if (!aio_generator_more_(aio_ret_)) { break; } \
+                    (lvalue) = (slot)->result; goto AIO_CAT_(aio_each_, k); \
+                } else AIO_CAT_(aio_each_, k):
+AIO_API_ struct aio_coro *aio_foreach_open_(struct aio_coro *self, struct aio_coro *generator, void *slot);
+AIO_API_ bool aio_foreach_is_open_(const struct aio_coro *ret);
+AIO_API_ struct aio_coro *aio_foreach_close_(struct aio_coro *generator);
+AIO_API_ int aio_foreach_closed_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
+AIO_API_ struct aio_coro *aio_generator_next_(struct aio_coro *generator);
+AIO_API_ bool aio_generator_more_(const struct aio_coro *ret);
+
+/* AIO_NEXT(more, lvalue, generator); asks for one value. more: a bool or an int: was there one? The generator is a
+   variable of the frame, which keeps it until AIO_CLOSE; several coroutines and tasks may ask it, one at a time.
+   Leaves; an error of the generator jumps, and is its end. */
+#define AIO_NEXT(more, lvalue, generator) AIO_NEXT2_(AIO_NUMBER_, more, lvalue, generator)
+#define AIO_NEXT2_(n, more, lvalue, generator) AIO_NEXT3_(n, more, lvalue, generator)
+#define AIO_NEXT3_(n, more, lvalue, generator) do { \
+    AIO_SUSPEND_(n, aio_generator_next_(aio_of_(generator))) \
+    (more) = aio_generator_more_(aio_ret_); \
+    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
+    else if (more) (lvalue) = (generator)->result; } while (0)
+/* AIO_CLOSE(generator); ends a generator that was asked by AIO_NEXT, as AIO_FOREACH does, waits for its cleanup, and
+   sets the variable to NULL. One that was never asked is discarded; NULL: does nothing. What is still open when the
+   loop is closed is closed then, in order of creation. Leaves; an error of the cleanup jumps. */
+#define AIO_CLOSE(generator) AIO_CLOSE2_(AIO_NUMBER_, generator)
+#define AIO_CLOSE2_(n, generator) AIO_CLOSE3_(n, generator)
+#define AIO_CLOSE3_(n, generator) do { \
+    aio_ret_ = aio_generator_close_(aio_of_(generator)); \
+    if (aio_ret_) { \
+        AIO_SUSPEND_(n, aio_ret_) \
+        (generator) = NULL; \
+        if (aio_foreach_closed_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
+    } (generator) = NULL; } while (0)
+AIO_API_ struct aio_coro *aio_generator_close_(struct aio_coro *generator);
+
 /* ---------------------------------------------------------------------------------- groups */
 
 /* A group of tasks that do not outlive the coroutine that opened it. A member of its frame; zeroed,
    it is closed. Read only: error. */
 struct aio_group {
-    struct aio_coro *owner;             /* private, all */
+    struct aio_scope_ scope;            /* private, all */
     struct aio_task *owner_task;
-    struct aio_group *next;             /* among the open ones of the task, newest first */
     struct aio_task *first, *last;      /* members, in order of creation; ended ones with a handle too */
     struct aio_node *held;              /* not started yet, because of the limit */
     struct aio_node *waiters;           /* joins */
@@ -1130,8 +1280,12 @@ struct aio_group {
     uint8_t flags, closing, interrupted, told;
     uint8_t entry;                      /* cancel requests that its owner had when it opened */
     struct aio_trace *trace;            /* how that error came up, or NULL */
+    struct aio_group_error_ *errors;    /* all of them, the last one first */
 };
-enum { AIO_GROUP_KEEP_GOING = 1 };      /* one member's error does not end the others */
+enum {
+    AIO_GROUP_KEEP_GOING = 1,           /* one member's error does not end the others */
+    AIO_GROUP_RACE_ = 2                 /* private: the first to end cancels the others */
+};
 
 /* aio_group_open(group, self, limit, flags): once, in the body of the owner. limit: how many members
    may run at a time, 0: no limit; the others wait for their turn. 0, or AIO_ENOMEM, or AIO_EBUSY (it
@@ -1156,12 +1310,164 @@ AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_group_add_(struct aio_group *group, 
                                                        bool keep, int *error);
 /* aio_group_join(group): an awaitable: waits until no member is left. For the owner's task it fails with
    the error of the member that failed first; other tasks only wait. At once if the group is empty or was
-   never opened. */
+   never opened. AIO_EDEADLK: the task that asks is itself a member, or a member of a member's group. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_group_join(struct aio_group *group);
 /* Cancels all members, in order of creation, and refuses new ones. From the loop's thread. */
 AIO_API_ void aio_group_cancel(struct aio_group *group);
 /* How many members have not ended. */
 AIO_API_ size_t aio_group_count(const struct aio_group *group);
+/* The error that the i-th of the members that failed ended with, in the order in which they failed: 0 is the one
+   that comes out. 0: there is none. To be read by the owner until it ends, in its AIO_FINALLY for instance. A
+   member that was cancelled has not failed. */
+AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
+
+/* ------------------------------------------------------------------------- several at once
+
+   AIO_GATHER(lvalue, awaitable, ...); up to 8 pairs: runs them all at once, each coroutine as a task of its own,
+   and takes their results when all have ended. The first error cancels the others, waits for their cleanup, and
+   jumps; a cancellation does the same; then no lvalue is written. It is all or nothing: every awaitable is
+   evaluated, and memory for all is there, before the first one starts; if one is NULL or memory is out, none has
+   run, coroutine objects are discarded, and AIO_ENOMEM jumps. Tasks and futures may be among them. Leaves. */
+#define AIO_GATHER(...) AIO_GATHER2_(AIO_NUMBER_, AIO_PAIRS_(__VA_ARGS__), __VA_ARGS__)
+#define AIO_GATHER2_(n, k, ...) AIO_GATHER3_(n, k, __VA_ARGS__)
+#define AIO_GATHER3_(n, k, ...) AIO_CAT_(AIO_GATHER_OF_, k)(n, k, __VA_ARGS__)
+/* AIO_ALL(awaitable, ...); the same without results. */
+#define AIO_ALL(...) AIO_ALL2_(AIO_NUMBER_, AIO_EACH_(__VA_ARGS__), __VA_ARGS__)
+#define AIO_ALL2_(n, k, ...) AIO_ALL3_(n, k, __VA_ARGS__)
+#define AIO_ALL3_(n, k, ...) AIO_CAT_(AIO_ALL_OF_, k)(n, k, __VA_ARGS__)
+/* AIO_RACE(which, awaitable, ...); up to 8: the first one to end wins, and which (an int) says which, counted from
+   0; the others are cancelled, and waited for. The winner's error jumps; a cancellation jumps, with -1 in which if
+   nobody had won. Of several operations on locks, semaphores, queues and channels at most one takes effect: as soon as one is
+   served, the others are taken out of their queues. A loser that is a coroutine keeps what it has obtained
+   until its AIO_FINALLY has run; its error, if it is another than AIO_ECANCELED, goes to the loop's handler. All
+   or nothing, as AIO_GATHER. Leaves. */
+#define AIO_RACE(which, ...) AIO_RACE2_(AIO_NUMBER_, AIO_EACH_(__VA_ARGS__), which, __VA_ARGS__)
+#define AIO_RACE2_(n, k, which, ...) AIO_RACE3_(n, k, which, __VA_ARGS__)
+#define AIO_RACE3_(n, k, which, ...) AIO_CAT_(AIO_RACE_OF_, k)(n, k, which, __VA_ARGS__)
+
+#define AIO_GATHER_OK_(n, k, ...) do { \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(0); AIO_CAT_(AIO_ADD_PAIRS_, k)(__VA_ARGS__) \
+    AIO_SUSPEND_GATHER_(n) } \
+    AIO_FALLTHROUGH_; case AIO_POINT_(n): \
+    if (!aio_ret_->error) { AIO_CAT_(AIO_TAKE_PAIRS_, k)(0, __VA_ARGS__) } \
+    if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+#define AIO_ALL_OK_(n, k, ...) do { \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(0); AIO_CAT_(AIO_ADD_EACH_, k)(__VA_ARGS__) \
+    AIO_SUSPEND_GATHER_(n) } \
+    AIO_FALLTHROUGH_; case AIO_POINT_(n): \
+    if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+#define AIO_RACE_OK_(n, k, which, ...) do { \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(AIO_GROUP_RACE_); AIO_CAT_(AIO_ADD_EACH_, k)(__VA_ARGS__) \
+    AIO_SUSPEND_GATHER_(n) } \
+    AIO_FALLTHROUGH_; case AIO_POINT_(n): \
+    (which) = aio_race_winner_(aio_ret_); \
+    if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+#define AIO_SUSPEND_GATHER_(n) AIO_KEEP_LINE_ self->aio.pc = (uint16_t)(n); \
+    aio_ret_ = aio_await_(&self->aio, aio_gather_start_(aio_g_)); if (!aio_ret_) { return 0; }
+
+/* A statement that cannot be: the message is the name that compilers show. */
+#define AIO_REFUSE_(message) do { typedef char message[-1]; } while (0)
+#define AIO_GATHER_OF_0(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_pairs_of_an_lvalue_and_an_awaitable)
+#define AIO_GATHER_OF_ODD(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_pairs_of_an_lvalue_and_an_awaitable)
+#define AIO_GATHER_OF_MANY(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_8_pairs_at_most_use_aio_gather)
+#define AIO_ALL_OF_MANY(n, k, ...) AIO_REFUSE_(AIO_ALL_takes_8_awaitables_at_most_use_aio_gather)
+#define AIO_RACE_OF_MANY(n, k, ...) AIO_REFUSE_(AIO_RACE_takes_8_awaitables_at_most_use_aio_wait)
+#define AIO_GATHER_OF_1 AIO_GATHER_OK_
+#define AIO_GATHER_OF_2 AIO_GATHER_OK_
+#define AIO_GATHER_OF_3 AIO_GATHER_OK_
+#define AIO_GATHER_OF_4 AIO_GATHER_OK_
+#define AIO_GATHER_OF_5 AIO_GATHER_OK_
+#define AIO_GATHER_OF_6 AIO_GATHER_OK_
+#define AIO_GATHER_OF_7 AIO_GATHER_OK_
+#define AIO_GATHER_OF_8 AIO_GATHER_OK_
+#define AIO_ALL_OF_1 AIO_ALL_OK_
+#define AIO_ALL_OF_2 AIO_ALL_OK_
+#define AIO_ALL_OF_3 AIO_ALL_OK_
+#define AIO_ALL_OF_4 AIO_ALL_OK_
+#define AIO_ALL_OF_5 AIO_ALL_OK_
+#define AIO_ALL_OF_6 AIO_ALL_OK_
+#define AIO_ALL_OF_7 AIO_ALL_OK_
+#define AIO_ALL_OF_8 AIO_ALL_OK_
+#define AIO_RACE_OF_1 AIO_RACE_OK_
+#define AIO_RACE_OF_2 AIO_RACE_OK_
+#define AIO_RACE_OF_3 AIO_RACE_OK_
+#define AIO_RACE_OF_4 AIO_RACE_OK_
+#define AIO_RACE_OF_5 AIO_RACE_OK_
+#define AIO_RACE_OF_6 AIO_RACE_OK_
+#define AIO_RACE_OF_7 AIO_RACE_OK_
+#define AIO_RACE_OF_8 AIO_RACE_OK_
+#define AIO_PAIRS_(...) AIO_PICK_32_(__VA_ARGS__, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, \
+    MANY, MANY, MANY, MANY, MANY, MANY, MANY, 8, ODD, 7, ODD, 6, ODD, 5, ODD, 4, ODD, 3, ODD, 2, ODD, 1, ODD, )
+#define AIO_EACH_(...) AIO_PICK_32_(__VA_ARGS__, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, \
+    MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, MANY, 8, 7, 6, 5, 4, 3, 2, 1, )
+#define AIO_PICK_32_(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, \
+    a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, k, ...) k
+#define AIO_ADD_EACH_1(x) AIO_ADD_(x)
+#define AIO_ADD_EACH_2(x, ...) AIO_ADD_(x) AIO_ADD_EACH_1(__VA_ARGS__)
+#define AIO_ADD_EACH_3(x, ...) AIO_ADD_(x) AIO_ADD_EACH_2(__VA_ARGS__)
+#define AIO_ADD_EACH_4(x, ...) AIO_ADD_(x) AIO_ADD_EACH_3(__VA_ARGS__)
+#define AIO_ADD_EACH_5(x, ...) AIO_ADD_(x) AIO_ADD_EACH_4(__VA_ARGS__)
+#define AIO_ADD_EACH_6(x, ...) AIO_ADD_(x) AIO_ADD_EACH_5(__VA_ARGS__)
+#define AIO_ADD_EACH_7(x, ...) AIO_ADD_(x) AIO_ADD_EACH_6(__VA_ARGS__)
+#define AIO_ADD_EACH_8(x, ...) AIO_ADD_(x) AIO_ADD_EACH_7(__VA_ARGS__)
+#define AIO_ADD_PAIRS_1(l, x) AIO_ADD_(x)
+#define AIO_ADD_PAIRS_2(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_1(__VA_ARGS__)
+#define AIO_ADD_PAIRS_3(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_2(__VA_ARGS__)
+#define AIO_ADD_PAIRS_4(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_3(__VA_ARGS__)
+#define AIO_ADD_PAIRS_5(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_4(__VA_ARGS__)
+#define AIO_ADD_PAIRS_6(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_5(__VA_ARGS__)
+#define AIO_ADD_PAIRS_7(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_6(__VA_ARGS__)
+#define AIO_ADD_PAIRS_8(l, x, ...) AIO_ADD_(x) AIO_ADD_PAIRS_7(__VA_ARGS__)
+#define AIO_TAKE_PAIRS_1(i, l, x) AIO_TAKE_CHILD_(i, l, x)
+#define AIO_TAKE_PAIRS_2(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_1(i + 1, __VA_ARGS__)
+#define AIO_TAKE_PAIRS_3(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_2(i + 1, __VA_ARGS__)
+#define AIO_TAKE_PAIRS_4(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_3(i + 1, __VA_ARGS__)
+#define AIO_TAKE_PAIRS_5(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_4(i + 1, __VA_ARGS__)
+#define AIO_TAKE_PAIRS_6(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_5(i + 1, __VA_ARGS__)
+#define AIO_TAKE_PAIRS_7(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_6(i + 1, __VA_ARGS__)
+#define AIO_TAKE_PAIRS_8(i, l, x, ...) AIO_TAKE_CHILD_(i, l, x) AIO_TAKE_PAIRS_7(i + 1, __VA_ARGS__)
+#define AIO_TAKE_CHILD_(i, lvalue, x) (lvalue) = aio_as_(x, aio_gather_child_(aio_ret_, i))->result;
+
+struct aio_gather_;
+AIO_API_ struct aio_gather_ *aio_gather_new_(int flags);
+AIO_API_ void aio_gather_add_(struct aio_gather_ *gather, struct aio_coro *c, size_t offset, size_t size);
+AIO_API_ struct aio_coro *aio_gather_start_(struct aio_gather_ *gather);
+AIO_API_ struct aio_coro *aio_gather_child_(struct aio_coro *ret, int i);
+AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
+AIO_API_ int aio_race_winner_(const struct aio_coro *ret);
+#ifndef __cplusplus
+#define AIO_ADD_(x) aio_gather_add_(aio_g_, aio_of_(x), offsetof(aio_typeof_(*(x)), result), sizeof (x)->result);
+#else
+}
+template <class T> inline void aio_gather_add_typed_(struct aio_gather_ *gather, T *x)
+{
+    aio_gather_add_(gather, (struct aio_coro *)(void *)x, offsetof(T, result), sizeof x->result);
+}
+extern "C" {
+#define AIO_ADD_(x) aio_gather_add_typed_(aio_g_, (x));
+#endif
+
+/* Arrays of handles: of tasks and futures of any type, made by aio_any. They stay their owners', and the array
+   must live, unchanged, as long as the wait. AIO_EINVAL: there is something else among them. AIO_ENOMEM: NULL is. */
+
+/* Waits for all of them, with asyncio's rules: results are in the handles; the first error comes out at once, and
+   the others go on; one that was cancelled counts as an error. A cancellation of the wait cancels all that are
+   unfinished, and comes out when they have ended. AIO_RETURN_EXCEPTIONS: waits for all, and no error comes out:
+   they are in the handles (aio_task_error). AIO_CANCEL_ON_ERROR: the first error cancels the others, and comes out
+   when they have ended. */
+AIO_API_ AIO_MUST_USE_ struct aio_void *aio_gather(struct aio_any *const *handles, size_t n, int flags);
+enum { AIO_RETURN_EXCEPTIONS = 1, AIO_CANCEL_ON_ERROR = 2 };
+
+/* Waits until all have ended, or the first one, or the first one with an error that is not AIO_ECANCELED (or all),
+   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended: aio_task_done tells which. It never
+   fails with their errors, and never cancels them. AIO_EINVAL: none are given. */
+AIO_API_ AIO_MUST_USE_ struct aio_size *aio_wait(struct aio_any *const *handles, size_t n, int until, aio_time timeout);
+enum { AIO_ALL_COMPLETED, AIO_FIRST_COMPLETED, AIO_FIRST_EXCEPTION, AIO_FIRST_ERROR_ /* private: or cancelled */ };
+
+/* A generator of the handles in the order in which they end, for AIO_FOREACH and AIO_NEXT. AIO_ETIMEDOUT: the time,
+   counted from the first step, is up before the last one has ended; nothing is cancelled. */
+struct aio_completed { AIO_FRAME(struct aio_any *); };
+AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *const *handles, size_t n, aio_time timeout);
 
 /* --------------------------------------------------------------------------- synchronisation
 
@@ -2622,7 +2928,7 @@ static void aio_timers_fire_(struct aio_loop *loop)
 }
 
 /* A span from now; what is too long to count never ends. */
-static aio_time aio_deadline_(struct aio_loop *loop, aio_time delay)
+static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
 {
     aio_time now = loop->poller->now(loop);
     if (delay <= 0)
@@ -2872,11 +3178,13 @@ AIO_API_ int aio_task_uncancel_(struct aio_coro *c)
 /* What few tasks need. */
 struct aio_extension_ {
     const char *name;
-    struct aio_group *open;             /* groups that its frames have open, newest first */
+    struct aio_scope_ *open;            /* what its frames have open, newest first */
     struct aio_group *group;            /* the group it is a member of */
     struct aio_task *before, *after;    /* its neighbours there */
     bool keep;                          /* the group keeps a handle of it */
 };
+
+static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *generator);
 
 static struct aio_extension_ *aio_extend_(struct aio_task *task)
 {
@@ -2886,6 +3194,51 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
             aio_memset_(task->extension, 0, sizeof *task->extension);
     }
     return task->extension;
+}
+
+static void aio_extension_free_(struct aio_extension_ *extension)
+{
+    aio_free_(extension, sizeof *extension);
+}
+
+/* The list of the scopes that frames of this task have open; a generator, which may be driven by one task after
+   the other, has its own. */
+static struct aio_scope_ **aio_scopes_of_(struct aio_task *task, const struct aio_coro *owner)
+{
+    return owner->flags & AIO_F_GENERATOR_ ? aio_generator_scopes_(owner) : &task->extension->open;
+}
+
+/* False: no memory. */
+static bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, uint8_t kind)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    struct aio_scope_ **list;
+    if (!aio_extend_(task))
+        return false;
+    list = aio_scopes_of_(task, owner);
+    scope->owner = owner;
+    scope->kind = kind;
+    scope->next = *list;
+    *list = scope;
+    owner->flags |= AIO_F_OPEN_;
+    return true;
+}
+
+static void aio_scope_close_(struct aio_scope_ *scope)
+{
+    struct aio_scope_ **at = aio_scopes_of_(aio_thread_.loop->current, scope->owner);
+    while (*at != scope)
+        at = &(*at)->next;
+    *at = scope->next;
+    scope->owner = NULL;
+}
+
+/* The newest scope that is open in this frame, or the next one in the list, of a kind or of any (-1); NULL: none. */
+static struct aio_scope_ *aio_scope_in_(struct aio_scope_ *scope, const struct aio_coro *owner, int kind)
+{
+    while (scope && (scope->owner != owner || (kind >= 0 && scope->kind != kind)))
+        scope = scope->next;
+    return scope;
 }
 
 /* Gives back a frame, whatever it is made of. Tasks, futures and constants are borrowed. */
@@ -2969,6 +3322,17 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
     return task;
 }
 
+/* The undoing of that, as long as nobody has seen it. */
+static void aio_task_unmake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c)
+{
+    loop->task_count--;
+    if (task->extension)
+        aio_extension_free_(task->extension);
+    c->flags &= (uint16_t)~AIO_F_ROOT_;
+    aio_task_free_(task);
+    aio_discard_(c);
+}
+
 /* aio_sleep(0) is no object, and an operation does not last: who needs something that can be a task gets it. */
 static struct aio_coro *aio_object_for_(struct aio_coro *c)
 {
@@ -3028,7 +3392,7 @@ static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
     if (aio_unlikely_(root->error != 0) && root->error != AIO_ECANCELED && !(root->flags & AIO_F_SEEN_))
         aio_report_unseen_(task, root);
     if (task->extension)
-        aio_free_(task->extension, sizeof *task->extension);
+        aio_extension_free_(task->extension);
     root->flags &= (uint16_t)~AIO_F_ROOT_;
     if (aio_likely_(root->flags == AIO_F_CORO_))
         aio_free_pooled_(root);
@@ -3161,13 +3525,24 @@ AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, siz
     return count;
 }
 
+static void aio_notify_callback_(struct aio_node *node, struct aio_coro *c)
+{
+    struct aio_callback *callback = aio_node_callback_(node);
+    aio_check_thread_(callback->loop, c);
+    if (!(node->flags & AIO_N_WATCH_)) {
+        aio_ready_add_(callback->loop, node);
+        return;
+    }
+    node->place = AIO_AT_NOTHING_;
+    callback->fn(callback);
+}
+
 /* Tells one who waited for c, which is done. */
 static inline void aio_notify_(struct aio_node *node, struct aio_coro *c)
 {
     struct aio_task *task = aio_node_task_(node);
     if (node->flags & AIO_N_CALLBACK_) {
-        aio_check_thread_(aio_node_callback_(node)->loop, c);
-        aio_ready_add_(aio_node_callback_(node)->loop, node);
+        aio_notify_callback_(node, c);
         return;
     }
     aio_check_thread_(aio_loop_of_(task), c);
@@ -3350,13 +3725,13 @@ AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line)
         self->flags |= AIO_F_OWN_;                  /* caught, and passed on after all */
 }
 
-static void aio_groups_close_(struct aio_coro *self);
+static void aio_groups_close_(struct aio_coro *self, const struct aio_scope_ *until);
 AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self)
 {
     if (self->flags & AIO_F_OPEN_) {
         if (!aio_settle_(self, AIO_PC_END_))
             return NULL;
-        aio_groups_close_(self);
+        aio_groups_close_(self, NULL);
     }
     self->flags &= (uint16_t)~AIO_F_FINALLY_;
     self->pc = AIO_PC_DONE_;
@@ -3386,7 +3761,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
     else {
-        deadline = sleep->relative ? aio_deadline_(loop, sleep->when) : sleep->when;
+        deadline = sleep->relative ? aio_deadline_after_(loop, sleep->when) : sleep->when;
         c->error = aio_timer_arm_(loop, &task->node, deadline, aio_task_timer_);
         task->leaf = leaf;
     }
@@ -3478,14 +3853,6 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
 
 /* ---------------------------------------------------------------------- deadlines, shields */
 
-/* A deadline for what a task does. It makes one cancel request of its own, and takes it back. */
-struct aio_deadline_ {
-    struct aio_node node;
-    struct aio_task *task;
-    uint8_t entry;                      /* requests that stood when it began */
-    bool expired, requested;
-};
-
 static void aio_deadline_fire_(struct aio_loop *loop, struct aio_node *node)
 {
     struct aio_deadline_ *deadline = AIO_CONTAINER_(node, struct aio_deadline_, node);
@@ -3557,6 +3924,8 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     aio_expect_alive_(ret);
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
+    if (ret->pc == AIO_PC_GRANTED_ && c->flags & AIO_F_ROOT_)   /* a request that came behind it came too late */
+        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
     if (aio_has_result_(ret, proxy->size))
         aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
@@ -3601,7 +3970,7 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
         else
             error = AIO_ECANCELED;
     } else if (!error && proxy->timeout > 0 && proxy->timeout != AIO_FOREVER) {
-        error = aio_timer_arm_(loop, &proxy->deadline.node, aio_deadline_(loop, proxy->timeout),
+        error = aio_timer_arm_(loop, &proxy->deadline.node, aio_deadline_after_(loop, proxy->timeout),
                                aio_deadline_fire_);
         if (error && borrowed) {
             c->error = error;
@@ -3659,21 +4028,17 @@ AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, 
 AIO_API_ int aio_group_open_(struct aio_group *group, struct aio_coro *owner, unsigned limit, int flags)
 {
     struct aio_task *task = aio_thread_.loop->current;
-    if (group->owner)
+    if (group->scope.owner)
         return AIO_EBUSY;
     aio_memset_(group, 0, sizeof *group);
-    if (!aio_extend_(task)) {
+    if (!aio_scope_open_(&group->scope, owner, AIO_SCOPE_GROUP_)) {
         group->error = AIO_ENOMEM;
         return AIO_ENOMEM;
     }
-    group->owner = owner;
     group->owner_task = task;
     group->limit = limit;
     group->flags = (uint8_t)flags;
     group->entry = task->node.cancels;
-    group->next = task->extension->open;
-    task->extension->open = group;
-    owner->flags |= AIO_F_OPEN_;
     return 0;
 }
 
@@ -3682,7 +4047,7 @@ static int aio_group_refusal_(const struct aio_group *group)
 {
     if (group->closing)
         return AIO_ESHUTDOWN;
-    if (!group->owner)
+    if (!group->scope.owner)
         return group->error ? group->error : AIO_EINVAL;
     return 0;
 }
@@ -3736,17 +4101,22 @@ static struct aio_task *aio_group_member_(struct aio_group *group, struct aio_co
     task = aio_task_make_(loop, c, keep ? 2 : 1);
     if (!task)
         return NULL;
-    if (!aio_extend_(task)) {                       /* undo: nobody has seen it yet */
-        loop->task_count--;
-        c->flags &= (uint16_t)~AIO_F_ROOT_;
-        aio_task_free_(task);
-        aio_discard_(c);
+    if (!aio_extend_(task)) {
+        aio_task_unmake_(loop, task, c);
         return NULL;
     }
     task->extension->keep = keep;
     aio_group_link_(group, task);
     group->active++;
     return task;
+}
+
+/* The undoing of that, before it was started. */
+static void aio_group_unmember_(struct aio_group *group, struct aio_task *task)
+{
+    aio_group_unlink_(group, task);
+    group->active--;
+    aio_task_unmake_(aio_loop_of_(task), task, task->leaf);
 }
 
 AIO_API_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_coro *c, bool keep, int *error)
@@ -3783,14 +4153,47 @@ AIO_API_ int aio_group_spawn_(struct aio_group *group, struct aio_coro *c)
 
 AIO_API_ size_t aio_group_count(const struct aio_group *group) { return group->active; }
 
-AIO_API_ void aio_group_cancel(struct aio_group *group)
+/* but: a member that is spared, or NULL. */
+static void aio_group_cancel_but_(struct aio_group *group, const struct aio_task *but)
 {
     struct aio_task *task;
-    aio_check_thread_(group->owner ? aio_loop_of_(group->owner_task) : NULL, group->owner);
-    group->closing = group->owner != NULL;
+    aio_check_thread_(group->scope.owner ? aio_loop_of_(group->owner_task) : NULL, group->scope.owner);
+    group->closing = group->scope.owner != NULL;
     for (task = group->first; task; task = task->extension->after)
-        if (task->node.place != AIO_AT_DONE_)
+        if (task->node.place != AIO_AT_DONE_ && task != but)
             aio_request_cancel_sparing_(task, group->owner_task);
+}
+
+AIO_API_ void aio_group_cancel(struct aio_group *group) { aio_group_cancel_but_(group, NULL); }
+
+/* What a member failed with. Without memory for it, only the first one is known. */
+struct aio_group_error_ {
+    struct aio_group_error_ *older;
+    int error;
+    struct aio_coro pool;               /* nothing smaller fits into the pool */
+};
+
+static void aio_group_note_error_(struct aio_group *group, int error)
+{
+    struct aio_group_error_ *note = (struct aio_group_error_ *)aio_own_alloc_(sizeof *note);
+    if (!note)
+        return;
+    note->older = group->errors;
+    note->error = error;
+    group->errors = note;
+}
+
+AIO_API_ int aio_group_error(const struct aio_group *group, size_t i)
+{
+    const struct aio_group_error_ *note;
+    size_t count = 0;
+    for (note = group->errors; note; note = note->older)
+        count++;
+    if (i >= count)
+        return i ? 0 : group->error;
+    for (note = group->errors; --count > i; note = note->older)
+        continue;
+    return note->error;
 }
 
 /* A copy of how the error came up, for the owner to go on with: the loop keeps only the last. */
@@ -3810,17 +4213,28 @@ struct aio_join_ {
 };
 static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret);
 
+static struct aio_group *aio_scope_group_(struct aio_scope_ *scope)
+{
+    return AIO_CONTAINER_(scope, struct aio_group, scope);
+}
+
+/* Of the groups that its owner waits for, is this the newest that has members? */
+static bool aio_settles_group_(const struct aio_group *group)
+{
+    struct aio_coro *owner = group->scope.owner;
+    struct aio_scope_ *scope = aio_scope_in_(*aio_scopes_of_(group->owner_task, owner), owner, AIO_SCOPE_GROUP_);
+    while (!aio_scope_group_(scope)->active && scope != &group->scope)
+        scope = aio_scope_in_(scope->next, owner, AIO_SCOPE_GROUP_);
+    return scope == &group->scope;
+}
+
 static bool aio_waits_for_group_(const struct aio_task *task, const struct aio_group *group)
 {
     const struct aio_coro *leaf = task->leaf;
     if (task->node.place == AIO_AT_RUN_)
         return false;
-    if (leaf->flags & AIO_F_SETTLING_ && leaf == group->owner) {
-        const struct aio_group *newest = task->extension->open;
-        while (newest != group && (newest->owner != leaf || !newest->active))
-            newest = newest->next;
-        return newest == group;                     /* otherwise it waits for a newer one of its groups */
-    }
+    if (leaf->flags & AIO_F_SETTLING_ && leaf == group->scope.owner)
+        return aio_settles_group_(group);           /* otherwise it waits for a newer one of its groups */
     return leaf->type->body == aio_join_body_ && ((const struct aio_join_ *)(const void *)leaf)->group == group;
 }
 
@@ -3844,42 +4258,45 @@ static void aio_group_empty_(struct aio_loop *loop, struct aio_group *group)
     struct aio_node *node;
     while ((node = aio_list_pop_(&group->waiters)) != NULL)
         aio_wake_(loop, aio_node_task_(node), aio_constant_(aio_ok_));
-    if (owner->node.place == AIO_AT_SETTLE_ && owner->leaf == group->owner)
+    if (owner->node.place == AIO_AT_SETTLE_ && owner->leaf == group->scope.owner)
         aio_wake_(loop, owner, NULL);
+}
+
+static void aio_race_member_done_(struct aio_group *group, struct aio_task *task, struct aio_coro *root);
+
+static void aio_group_member_failed_(struct aio_loop *loop, struct aio_group *group, struct aio_task *task,
+                                     struct aio_coro *root)
+{
+    aio_group_note_error_(group, root->error);
+    if (!(group->flags & AIO_GROUP_KEEP_GOING)) {
+        root->flags |= AIO_F_SEEN_;
+        if (!group->error)
+            aio_group_abort_(loop, group, root);
+        return;
+    }
+    if (!group->error)
+        group->error = root->error;
+    if (!task->extension->keep) {
+        root->flags |= AIO_F_SEEN_;
+        aio_report_(loop, "failed", root->error, root, loop->trace.last == root ? &loop->trace : NULL);
+    }
 }
 
 static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
     struct aio_group *group = task->extension->group;
-    int error = root->error == AIO_ECANCELED ? 0 : root->error;
     group->active--;
     group->started--;
     if (!task->extension->keep)
         aio_group_unlink_(group, task);
-    if (error && group->flags & AIO_GROUP_KEEP_GOING) {
-        if (!group->error)
-            group->error = error;
-        if (!task->extension->keep) {
-            root->flags |= AIO_F_SEEN_;
-            aio_report_(loop, "failed", error, root, loop->trace.last == root ? &loop->trace : NULL);
-        }
-    } else if (error) {
-        root->flags |= AIO_F_SEEN_;
-        if (!group->error)
-            aio_group_abort_(loop, group, root);
-    }
+    if (group->flags & AIO_GROUP_RACE_)
+        aio_race_member_done_(group, task, root);
+    else if (root->error && root->error != AIO_ECANCELED)
+        aio_group_member_failed_(loop, group, task, root);
     if (group->held && group->started < group->limit)
         aio_group_release_held_(loop, aio_node_task_(group->held->link.next));
     if (!group->active)
         aio_group_empty_(loop, group);
-}
-
-static struct aio_group *aio_group_open_in_(struct aio_task *task, struct aio_coro *owner, struct aio_group *after)
-{
-    struct aio_group *group = after ? after->next : task->extension->open;
-    while (group && group->owner != owner)
-        group = group->next;
-    return group;
 }
 
 /* The group's error comes out, once, in place of the interruption that it caused. */
@@ -3905,56 +4322,93 @@ static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struc
     return group->error;
 }
 
-/* Waits for the members of every group that self has open, newest first; an error cancels them. True:
-   none is left. False: the task is parked, and resumes self at pc. */
-AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc)
+/* Waits for the members of a group that self has open; an error cancels them. False: the task is parked, and
+   resumes self at pc. */
+static bool aio_group_settle_(struct aio_group *group, struct aio_coro *self, uint16_t pc)
 {
     struct aio_loop *loop = aio_thread_.loop;
     struct aio_task *task = loop->current;
-    struct aio_group *group;
-    self->flags &= (uint16_t)~AIO_F_SETTLING_;
-    for (group = aio_group_open_in_(task, self, NULL); group; group = aio_group_open_in_(task, self, group)) {
-        if (group->active) {
-            if (!aio_may_park_(task)) {
-                task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
-                aio_cancel_own_(self);
-            }
-            if (self->error && !group->closing)
-                aio_group_cancel(group);
-            self->pc = pc;
-            self->flags |= AIO_F_SETTLING_;
-            task->leaf = self;
-            task->node.place = AIO_AT_SETTLE_;
-            return false;
-        }
+    if (!group->active) {
         self->error = aio_group_tell_(loop, group, self, self->error);
+        return true;
+    }
+    if (!aio_may_park_(task)) {
+        task->node.flags &= (uint8_t)~AIO_N_STRUCK_;
+        aio_cancel_own_(self);
+    }
+    if (self->error && !group->closing)
+        aio_group_cancel(group);
+    self->pc = pc;
+    self->flags |= AIO_F_SETTLING_;
+    task->leaf = self;
+    task->node.place = AIO_AT_SETTLE_;
+    return false;
+}
+
+static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc);
+static void aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self);
+
+/* Settles what self has open, newest first, up to `until`, or all of it. Groups stay open, for cleanup may use
+   them again. False: the task is parked, and resumes self at pc. */
+static bool aio_settle_until_(struct aio_coro *self, uint16_t pc, const struct aio_scope_ *until)
+{
+    struct aio_scope_ *scope = *aio_scopes_of_(aio_thread_.loop->current, self), *next;
+    self->flags &= (uint16_t)~AIO_F_SETTLING_;
+    for (scope = aio_scope_in_(scope, self, -1); scope && scope != until; scope = aio_scope_in_(next, self, -1)) {
+        next = scope->next;
+        if (scope->kind == AIO_SCOPE_TIMEOUT_)
+            aio_timeout_settle_(scope, self);
+        else if (scope->kind == AIO_SCOPE_GROUP_ ? !aio_group_settle_(aio_scope_group_(scope), self, pc)
+                                                 : !aio_generator_settle_(scope, self, pc))
+            return false;
     }
     return true;
 }
 
-/* The owner ends: its groups are closed, and the handles they kept are released. */
-static void aio_groups_close_(struct aio_coro *self)
+AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc) { return aio_settle_until_(self, pc, NULL); }
+
+/* Nobody is left in it: the handles it kept are released. */
+static void aio_group_close_(struct aio_group *group)
 {
-    struct aio_task *task = aio_thread_.loop->current, *member;
-    struct aio_group **at = &task->extension->open, *group;
-    while ((group = *at) != NULL) {
-        if (group->owner != self) {
-            at = &group->next;
-            continue;
-        }
-        *at = group->next;
-        while ((member = group->first) != NULL) {
-            struct aio_coro *root = member->leaf;
-            aio_group_unlink_(group, member);
-            aio_unref_(member, root);
-        }
-        if (group->trace)
-            aio_free_(group->trace, sizeof *group->trace);
-        group->trace = NULL;
-        group->owner = NULL;
-        group->closing = true;
+    struct aio_task *member;
+    struct aio_group_error_ *note;
+    aio_scope_close_(&group->scope);
+    group->closing = true;
+    while ((member = group->first) != NULL) {
+        struct aio_coro *root = member->leaf;
+        aio_group_unlink_(group, member);
+        aio_unref_(member, root);
     }
-    self->flags &= (uint16_t)~AIO_F_OPEN_;
+    while ((note = group->errors) != NULL) {
+        group->errors = note->older;
+        aio_free_(note, sizeof *note);
+    }
+    if (group->trace)
+        aio_free_(group->trace, sizeof *group->trace);
+    group->trace = NULL;
+}
+
+/* The owner ends: so do its groups, the newest until `until`, or all. */
+static void aio_groups_close_(struct aio_coro *self, const struct aio_scope_ *until)
+{
+    struct aio_scope_ **list = aio_scopes_of_(aio_thread_.loop->current, self), *scope, *next;
+    for (scope = aio_scope_in_(*list, self, AIO_SCOPE_GROUP_); scope && scope != until;
+         scope = aio_scope_in_(next, self, AIO_SCOPE_GROUP_)) {
+        next = scope->next;
+        aio_group_close_(aio_scope_group_(scope));
+    }
+    if (!until)
+        self->flags &= (uint16_t)~AIO_F_OPEN_;
+}
+
+/* Is the task a member of the group, or a member's, and so on? The group would wait for it for ever. */
+static bool aio_group_has_(const struct aio_group *group, const struct aio_task *task)
+{
+    const struct aio_group *of;
+    for (; task->extension && (of = task->extension->group) != NULL; task = of->owner_task)
+        if (of == group)
+            return true;
+    return false;
 }
 
 static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -3964,8 +4418,13 @@ static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
     struct aio_task *task = aio_thread_.loop->current;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
-    if (c->pc == AIO_PC_START_)
+    if (c->pc == AIO_PC_START_) {
         join->owner = group->owner_task == task;
+        if (group->active && aio_group_has_(group, task)) {
+            c->error = AIO_EDEADLK;
+            return c;
+        }
+    }
     c->error = ret ? ret->error : 0;
     if (c->error || (ret && !join->owner))
         return c;
@@ -3978,7 +4437,7 @@ static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
         aio_park_list_(task, c, &group->waiters, AIO_AT_LIST_);
         return NULL;
     }
-    if (!group->owner && group->error == AIO_ENOMEM)
+    if (!group->scope.owner && group->error == AIO_ENOMEM)
         c->error = AIO_ENOMEM;                      /* it could not be opened */
     else if (join->owner)
         c->error = aio_group_tell_(aio_thread_.loop, group, c, 0);
@@ -3995,6 +4454,409 @@ AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
     return (struct aio_void *)(void *)join;
 }
 
+/* ----------------------------------------------------------------------------------- timeouts */
+
+static struct aio_timeout *aio_scope_timeout_(struct aio_scope_ *scope)
+{
+    return AIO_CONTAINER_(scope, struct aio_timeout, scope);
+}
+
+/* The one whose block ends at pc; NULL: it is not open. */
+static struct aio_timeout *aio_timeout_at_(struct aio_coro *self, uint16_t pc)
+{
+    struct aio_task *task = aio_thread_.loop->current;
+    struct aio_scope_ *scope = self->flags & AIO_F_OPEN_ ? *aio_scopes_of_(task, self) : NULL;
+    for (scope = aio_scope_in_(scope, self, AIO_SCOPE_TIMEOUT_); scope;
+         scope = aio_scope_in_(scope->next, self, AIO_SCOPE_TIMEOUT_))
+        if (aio_scope_timeout_(scope)->pc == pc)
+            return aio_scope_timeout_(scope);
+    return NULL;
+}
+
+static void aio_timeout_fire_(struct aio_loop *loop, struct aio_node *node)
+{
+    struct aio_timeout *timeout = AIO_CONTAINER_(node, struct aio_timeout, deadline.node);
+    timeout->expired = true;
+    aio_deadline_fire_(loop, node);
+}
+
+static int aio_timeout_arm_(struct aio_loop *loop, struct aio_timeout *timeout, aio_time when)
+{
+    if (when == AIO_FOREVER)
+        return 0;
+    return aio_timer_arm_(loop, &timeout->deadline.node, when, aio_timeout_fire_);
+}
+
+AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_timeout *timeout, aio_time limit,
+                                            bool relative, uint16_t pc)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    bool late = relative ? limit <= 0 : limit <= loop->poller->now(loop);
+    AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", self->type->name, self->type->file,
+               aio_line_(self));
+    aio_memset_(timeout, 0, sizeof *timeout);
+    timeout->when = relative ? aio_deadline_after_(loop, limit) : limit;
+    timeout->pc = pc;
+    timeout->error = self->error;
+    if (!late && aio_timeout_arm_(loop, timeout, timeout->when))
+        return aio_constant_(aio_nomem_);
+    if (!aio_scope_open_(&timeout->scope, self, AIO_SCOPE_TIMEOUT_)) {
+        if (timeout->deadline.node.place == AIO_AT_TIMER_)
+            aio_timer_disarm_(loop, &timeout->deadline.node);
+        return aio_constant_(aio_nomem_);
+    }
+    aio_deadline_begin_(&timeout->deadline, loop->current);
+    if (late)
+        aio_timeout_fire_(loop, &timeout->deadline.node);
+    return NULL;
+}
+
+AIO_API_ bool aio_timeout_is_open_(struct aio_coro *self, uint16_t pc) { return aio_timeout_at_(self, pc) != NULL; }
+
+/* The block is entered once. */
+AIO_API_ bool aio_timeout_enter_(struct aio_coro *self, uint16_t pc)
+{
+    struct aio_timeout *timeout = aio_timeout_at_(self, pc);
+    bool first = timeout && !timeout->entered;
+    if (first)
+        timeout->entered = true;
+    return first;
+}
+
+/* What comes out of it for the error that the frame has. */
+static int aio_timeout_end_(struct aio_timeout *timeout, struct aio_coro *self)
+{
+    aio_scope_close_(&timeout->scope);
+    return aio_deadline_end_(aio_thread_.loop, &timeout->deadline, self->error);
+}
+
+static void aio_timeout_forgive_(struct aio_timeout *timeout, struct aio_coro *self)
+{
+    self->error = timeout->error;
+    if (self->error != AIO_ECANCELED)
+        self->flags &= (uint16_t)~AIO_F_OWN_;
+}
+
+/* The block has been left at its end, or by break. In AIO_FINALLY its awaits were hurried, if it has expired, and
+   the error in flight is again what it was. */
+AIO_API_ struct aio_coro *aio_timeout_close_(struct aio_coro *self, uint16_t pc)
+{
+    struct aio_timeout *timeout = aio_timeout_at_(self, pc);
+    if (timeout && aio_timeout_end_(timeout, self) == AIO_ETIMEDOUT && self->error == AIO_ECANCELED)
+        aio_timeout_forgive_(timeout, self);
+    return NULL;
+}
+
+/* The body is left by a return, or by an error that came while something newer was settled. */
+static void aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self)
+{
+    self->error = aio_timeout_end_(aio_scope_timeout_(scope), self);
+}
+
+AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self)
+{
+    struct aio_scope_ *scope = *aio_scopes_of_(aio_thread_.loop->current, self);
+    scope = aio_scope_in_(scope, self, AIO_SCOPE_TIMEOUT_);
+    return scope ? aio_scope_timeout_(scope)->pc : (uint16_t)AIO_PC_FINALLY_;
+}
+
+/* An error has left the block. False: what the block has opened is not settled yet. */
+AIO_API_ bool aio_timeout_settled_(struct aio_coro *self, uint16_t pc)
+{
+    struct aio_timeout *timeout = aio_timeout_at_(self, pc);
+    if (!aio_settle_until_(self, pc, &timeout->scope))
+        return false;
+    aio_groups_close_(self, &timeout->scope);
+    return true;
+}
+
+/* Was that its own doing? Then the body goes on. */
+AIO_API_ bool aio_timeout_caught_(struct aio_coro *self, uint16_t pc)
+{
+    struct aio_timeout *timeout = aio_timeout_at_(self, pc);
+    int error = aio_timeout_end_(timeout, self);
+    bool caught = !error || (error == AIO_ETIMEDOUT && self->error == AIO_ECANCELED);
+    if (caught)
+        aio_timeout_forgive_(timeout, self);
+    return caught;
+}
+
+AIO_API_ int aio_timeout_reschedule_at(struct aio_timeout *timeout, aio_time when)
+{
+    struct aio_node *node = &timeout->deadline.node;
+    struct aio_loop *loop;
+    if (!timeout->scope.owner || timeout->expired)
+        return AIO_EINVAL;
+    loop = aio_loop_of_(timeout->deadline.task);
+    if (node->place == AIO_AT_TIMER_)               /* its slot is free for the new one then */
+        aio_timer_disarm_(loop, node);
+    else if (when != AIO_FOREVER && loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+        return AIO_ENOMEM;
+    timeout->when = when;
+    return aio_timeout_arm_(loop, timeout, when);
+}
+
+AIO_API_ int aio_timeout_reschedule(struct aio_timeout *timeout, aio_time limit)
+{
+    if (!timeout->scope.owner)
+        return AIO_EINVAL;
+    return aio_timeout_reschedule_at(timeout, aio_deadline_after_(aio_loop_of_(timeout->deadline.task), limit));
+}
+
+/* --------------------------------------------------------------------------------- generators
+
+   Whoever asks a generator for a value awaits this object, which stands between the two for as long as the
+   generator lives: the generator's caller is always the same, and while it rests nothing points at the consumer. */
+struct aio_generator_ {
+    struct aio_coro aio;
+    struct aio_coro *body;              /* the generator's frame */
+    struct aio_scope_ scope;            /* AIO_FOREACH: open in a frame */
+    struct aio_scope_ *open;            /* what the generator's own frame has open */
+    void *slot;                         /* the variable of AIO_FOREACH, or NULL */
+    struct aio_generator_ *older, **at; /* AIO_NEXT: among those of the loop */
+    struct aio_loop *loop;
+    bool more, ended, closing;
+};
+
+static struct aio_generator_ *aio_generator_of_(const struct aio_coro *body)
+{
+    return (struct aio_generator_ *)(void *)body->up.caller;
+}
+
+static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *body)
+{
+    return &aio_generator_of_(body)->open;
+}
+
+/* The generator has yielded, or ended. */
+static struct aio_coro *aio_generator_rest_(struct aio_generator_ *generator)
+{
+    struct aio_coro *body = generator->body, *c = &generator->aio;
+    struct aio_trace *trace = &aio_thread_.loop->trace;
+    c->pc = AIO_PC_START_;                          /* to be awaited again */
+    c->error = 0;
+    c->flags = AIO_F_CORO_ | AIO_F_PLACED_;
+    generator->more = body->pc > AIO_PC_END_ && body->pc != AIO_PC_DONE_;
+    if (generator->more)
+        return c;
+    generator->ended = true;
+    body->pc = AIO_PC_DONE_;
+    if (generator->closing && body->error == AIO_ECANCELED && !(body->flags & AIO_F_OWN_))
+        return c;                                   /* that was our own way of ending it */
+    c->error = body->error;
+    c->flags |= body->flags & AIO_F_OWN_;
+    if (c->error && trace->last == body)            /* the trace goes on through us */
+        trace->last = c;
+    return c;
+}
+
+static struct aio_coro *aio_next_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_generator_ *generator = (struct aio_generator_ *)(void *)c;
+    struct aio_coro *body = generator->body;
+    if (c->pc == AIO_PC_START_) {
+        c->error = 0;
+        generator->more = false;
+        if (generator->ended)
+            return c;
+        c->pc = AIO_PC_END_;
+        if (generator->closing) {
+            body->pc = AIO_PC_FINALLY_;
+            body->error = AIO_ECANCELED;
+            body->flags &= (uint16_t)~AIO_F_OWN_;
+        }
+        ret = body->type->body(body, NULL);
+    }
+    return ret ? aio_generator_rest_(generator) : NULL;
+}
+static const struct aio_type aio_next_type_ = { aio_next_body_, "aio_next", NULL, AIO_SIZE_(struct aio_generator_) };
+
+static struct aio_generator_ *aio_generator_new_(struct aio_coro *body)
+{
+    struct aio_generator_ *generator;
+    aio_expect_unrun_(body);
+    generator = (struct aio_generator_ *)(void *)aio_frame_new(&aio_next_type_, sizeof *generator);
+    if (!generator)
+        return NULL;
+    generator->aio.flags |= AIO_F_PLACED_;          /* leaving it does not free it */
+    generator->body = body;
+    return generator;
+}
+
+static void aio_generator_begin_(struct aio_generator_ *generator)
+{
+    generator->body->flags |= AIO_F_GENERATOR_;
+    generator->body->up.caller = &generator->aio;
+}
+
+/* It has ended: nothing is left of it. */
+static void aio_generator_free_(struct aio_generator_ *generator)
+{
+    if (generator->scope.owner)
+        aio_scope_close_(&generator->scope);
+    if (generator->at) {
+        *generator->at = generator->older;
+        if (generator->older)
+            generator->older->at = generator->at;
+    }
+    if (generator->slot)
+        aio_memset_(generator->slot, 0, sizeof(void *));
+    aio_frame_free_(generator->body);
+    aio_free_(generator, sizeof *generator);
+}
+
+AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line)
+{
+    struct aio_scope_ *scope = self->flags & AIO_F_GENERATOR_ ? aio_generator_of_(self)->open : NULL;
+    const char *name = self->type->name, *file = self->type->file;
+    AIO_ASSERT(self->flags & AIO_F_GENERATOR_, "AIO_YIELD in a coroutine that was not asked by AIO_FOREACH or AIO_NEXT",
+               name, file, line);
+    AIO_ASSERT(!(self->flags & AIO_F_FINALLY_), "AIO_YIELD in AIO_FINALLY", name, file, line);
+    for (; scope; scope = scope->next)
+        AIO_ASSERT(scope->kind == AIO_SCOPE_GENERATOR_ ||
+                   (scope->kind == AIO_SCOPE_GROUP_ && !aio_scope_group_(scope)->active),
+                   "AIO_YIELD inside a timeout, or while its group has members", name, file, line);
+    return self;
+}
+
+AIO_API_ bool aio_generator_more_(const struct aio_coro *ret)
+{
+    return !(ret->flags & AIO_F_UNIT_) && ((const struct aio_generator_ *)(const void *)ret)->more;
+}
+
+/* What an AIO_NEXT awaits; the first one makes it. NULL: no memory. */
+AIO_API_ struct aio_coro *aio_generator_next_(struct aio_coro *body)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_generator_ *generator;
+    if (!body)
+        return NULL;
+    if (body->flags & AIO_F_GENERATOR_) {
+        generator = aio_generator_of_(body);
+        AIO_EXPECT_(generator->aio.pc == AIO_PC_START_, "a generator is asked while it runs", body);
+        return &generator->aio;
+    }
+    generator = aio_generator_new_(body);
+    if (!generator)
+        return NULL;
+    aio_generator_begin_(generator);
+    generator->loop = loop;
+    generator->older = loop->generators;
+    generator->at = &loop->generators;
+    if (generator->older)
+        generator->older->at = &generator->older;
+    loop->generators = generator;
+    return &generator->aio;
+}
+
+/* What closes it, or NULL: there was nothing to close. */
+AIO_API_ struct aio_coro *aio_generator_close_(struct aio_coro *body)
+{
+    if (!body || !(body->flags & AIO_F_GENERATOR_)) {
+        aio_discard_(body);
+        return NULL;
+    }
+    AIO_EXPECT_(aio_generator_of_(body)->aio.pc == AIO_PC_START_, "a generator is closed while it runs", body);
+    aio_generator_of_(body)->closing = true;
+    return &aio_generator_of_(body)->aio;
+}
+
+/* A constant, if there is no memory, or what is awaited for each value. */
+AIO_API_ struct aio_coro *aio_foreach_open_(struct aio_coro *self, struct aio_coro *body, void *slot)
+{
+    struct aio_generator_ *generator = body ? aio_generator_new_(body) : NULL;
+    if (!generator || !aio_scope_open_(&generator->scope, self, AIO_SCOPE_GENERATOR_)) {
+        if (generator)
+            aio_free_(generator, sizeof *generator);
+        aio_discard_(body);
+        aio_memset_(slot, 0, sizeof(void *));
+        return aio_constant_(aio_nomem_);
+    }
+    aio_generator_begin_(generator);
+    generator->slot = slot;
+    return &generator->aio;
+}
+
+AIO_API_ bool aio_foreach_is_open_(const struct aio_coro *ret)
+{
+    return !(ret->flags & AIO_F_UNIT_) && !((const struct aio_generator_ *)(const void *)ret)->closing;
+}
+
+AIO_API_ struct aio_coro *aio_foreach_close_(struct aio_coro *body) { return aio_generator_close_(body); }
+
+/* It is closed: not 0: its cleanup failed, and self has the error. */
+AIO_API_ int aio_foreach_closed_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    int error = aio_leave_slow_(self, ret, line);   /* frees nothing yet */
+    if (!(ret->flags & AIO_F_UNIT_))
+        aio_generator_free_((struct aio_generator_ *)(void *)ret);
+    return error;
+}
+
+/* The frame of the loop is left: the generator is closed, as if it were awaited. */
+static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc)
+{
+    struct aio_generator_ *generator = AIO_CONTAINER_(scope, struct aio_generator_, scope);
+    struct aio_coro *c = &generator->aio;
+    self->pc = pc;
+    if (!generator->ended) {
+        generator->closing = true;
+        c->up.caller = self;
+        if (!aio_next_body_(c, NULL))
+            return false;
+    }
+    if (c->error) {
+        self->error = c->error;
+        self->flags = (uint16_t)((self->flags & ~AIO_F_OWN_) | (c->flags & AIO_F_OWN_));
+    }
+    aio_generator_free_(generator);
+    return true;
+}
+
+/* The loop is closed: a task for each generator that is still open. */
+struct aio_closer_ { AIO_FRAME(void); struct aio_generator_ *generator; };
+static struct aio_coro *aio_closer_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_generator_ *generator = ((struct aio_closer_ *)(void *)c)->generator;
+    if (c->pc == AIO_PC_START_) {
+        c->pc = AIO_PC_END_;
+        generator->closing = true;
+        generator->aio.up.caller = c;
+        ret = aio_next_body_(&generator->aio, NULL);
+    }
+    if (!ret)
+        return NULL;
+    c->error = generator->aio.error;
+    aio_generator_free_(generator);
+    return c;
+}
+static const struct aio_type aio_closer_type_ = { aio_closer_body_, "aio_close", NULL, AIO_SIZE_(struct aio_closer_) };
+
+/* Oldest first. False: there was nothing to close, or no memory to do it. */
+static bool aio_generators_close_(struct aio_loop *loop)
+{
+    struct aio_generator_ *generator, *next, *oldest = NULL;
+    bool any = false;
+    for (generator = loop->generators; generator; generator = next) {
+        next = generator->older;
+        generator->at = NULL;
+        generator->older = oldest;
+        oldest = generator;
+    }
+    loop->generators = NULL;
+    for (generator = oldest; generator; generator = next) {
+        struct aio_closer_ *closer = (struct aio_closer_ *)(void *)aio_frame_new(&aio_closer_type_, sizeof *closer);
+        next = generator->older;
+        if (closer)
+            closer->generator = generator;
+        if (aio_spawn_(loop, (struct aio_coro *)(void *)closer) == 0)
+            any = true;
+        else
+            aio_report_(loop, "a generator could not be closed", AIO_ENOMEM, NULL, NULL);
+    }
+    return any;
+}
+
 /* -------------------------------------------------------------------------------- operations
 
    The awaitables of locks, queues and the like are short-lived objects of one kind. Most never park: they are
@@ -4002,7 +4864,7 @@ AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
    to be done for it but to wake the task (AIO_AT_LOCK_, say); otherwise it stays as the task's leaf, and whoever
    grants it what it waits for finds its arguments there. So its body runs again only after a cancellation, the
    end of what it waits for, or a look at something that may have changed. It is never a task by itself. */
-enum { AIO_PC_BUDGET_ = 3, AIO_PC_PARKED_, AIO_PC_NOTIFIED_, AIO_PC_RELOCK_, AIO_PC_RELOCK_PASS_ };
+enum { AIO_PC_YIELDED_ = 3, AIO_PC_BUDGET_ = 3, AIO_PC_PARKED_, AIO_PC_NOTIFIED_, AIO_PC_RELOCK_, AIO_PC_RELOCK_PASS_ };
 
 static inline void aio_op_set_(struct aio_op_ *op, const struct aio_type *type, void *object)
 {
@@ -4129,7 +4991,7 @@ static void aio_wake_all_(struct aio_node **head, struct aio_coro *ret)
         aio_wake_(aio_loop_of_(task), task, ret);
 }
 
-static AIO_NOINLINE_ void aio_race_granted_(struct aio_task *task) { (void)task; }
+static AIO_NOINLINE_ void aio_race_granted_(struct aio_task *task);
 
 /* Wakes a task with what it has been given: a request to cancel does not take that away any more. */
 static inline void aio_grant_(struct aio_task *task, struct aio_coro *granted)
@@ -4913,6 +5775,418 @@ AIO_API_ void aio_watch_close(struct aio_watch *watch)
     aio_wake_all_(&watch->waiters, aio_constant_(aio_ok_));
 }
 
+/* -------------------------------------------------------------------------- gather, race */
+
+enum { AIO_GATHER_MOST_ = 8 };
+/* Awaited by the coroutine that gathers: it owns a group, and settles it. */
+struct aio_gather_ {
+    AIO_FRAME(int);                     /* of a race: who has won, or -1 */
+    struct aio_group group;
+    struct aio_coro *child[AIO_GATHER_MOST_];
+    struct aio_coro *winner;
+    uint8_t n, flags;
+    bool failed;                        /* not all that is needed is there */
+};
+
+static struct aio_coro *aio_gather_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_gather_ *gather = (struct aio_gather_ *)(void *)c;
+    (void)ret;
+    if (!aio_settle_(c, AIO_PC_END_))
+        return NULL;
+    if (gather->winner && !c->error) {
+        c->error = gather->winner->error;
+        gather->winner->flags |= AIO_F_SEEN_;
+    }
+    return c;
+}
+static const struct aio_type aio_gather_type_ =
+    { aio_gather_body_, "aio_gather", NULL, AIO_SIZE_(struct aio_gather_) };
+
+AIO_API_ struct aio_gather_ *aio_gather_new_(int flags)
+{
+    struct aio_gather_ *gather =
+        (struct aio_gather_ *)(void *)aio_frame_new(&aio_gather_type_, sizeof *gather);
+    if (gather) {
+        gather->flags = (uint8_t)flags;
+        gather->result = -1;
+    }
+    return gather;
+}
+
+/* Takes it over, whatever happens. */
+AIO_API_ void aio_gather_add_(struct aio_gather_ *gather, struct aio_coro *c, size_t offset, size_t size)
+{
+    if (!gather) {
+        aio_discard_(c);
+        return;
+    }
+    if (c && aio_is_task_or_future_(c))             /* a member waits for it */
+        c = aio_proxy_new_(c, offset, size, AIO_FOREVER, AIO_WAIT_FOR_);
+    else
+        c = aio_object_for_(c);
+    if (c)
+        gather->child[gather->n++] = c;
+    else
+        gather->failed = true;
+}
+
+static struct aio_coro *aio_gather_discard_(struct aio_gather_ *gather, unsigned members)
+{
+    unsigned i;
+    for (i = members; i-- > 0;)
+        aio_group_unmember_(&gather->group, gather->child[i]->up.task);
+    for (i = members; i < gather->n; i++)
+        aio_discard_(gather->child[i]);
+    if (gather->group.scope.owner)
+        aio_groups_close_(&gather->aio, NULL);
+    aio_frame_free_(&gather->aio);
+    return NULL;
+}
+
+/* All records, then all starts. NULL: memory is out, and all has been discarded. */
+AIO_API_ struct aio_coro *aio_gather_start_(struct aio_gather_ *gather)
+{
+    unsigned i;
+    if (!gather)
+        return NULL;
+    if (gather->failed || aio_group_open_(&gather->group, &gather->aio, 0, gather->flags))
+        return aio_gather_discard_(gather, 0);
+    for (i = 0; i < gather->n; i++)
+        if (!aio_group_member_(&gather->group, gather->child[i], true)) {
+            gather->child[i] = NULL;                /* it has been discarded */
+            return aio_gather_discard_(gather, i);
+        }
+    for (i = 0; i < gather->n; i++)
+        aio_group_start_(aio_thread_.loop, &gather->group, gather->child[i]->up.task);
+    return &gather->aio;
+}
+
+AIO_API_ struct aio_coro *aio_gather_child_(struct aio_coro *ret, int i)
+{
+    return ((struct aio_gather_ *)(void *)ret)->child[i];
+}
+
+AIO_API_ int aio_race_winner_(const struct aio_coro *ret)
+{
+    return ret->flags & AIO_F_UNIT_ ? -1 : ((const struct aio_gather_ *)(const void *)ret)->result;
+}
+
+AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    if (!(ret->flags & AIO_F_UNIT_))
+        aio_groups_close_(ret, NULL);
+    return aio_leave_(self, ret, line);
+}
+
+static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
+{
+    struct aio_gather_ *race = AIO_CONTAINER_(group, struct aio_gather_, group);
+    race->winner = root;
+    for (race->result = 0; race->child[race->result] != root;)
+        race->result++;
+    aio_group_cancel_but_(group, task);
+}
+
+/* A winner that ends decides the race, unless it was decided, or called off, before. */
+static void aio_race_member_done_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
+{
+    if (!group->closing)
+        aio_race_won_(group, task, root);
+}
+
+/* So does one that is nothing but an operation, as soon as it is served: or a second one might be, too. */
+static void aio_race_granted_(struct aio_task *task)
+{
+    struct aio_group *group = task->extension->group;
+    struct aio_coro *c = task->leaf;
+    if (!group || !(group->flags & AIO_GROUP_RACE_) || group->closing)
+        return;
+    while (c->flags & AIO_F_PROXY_ || aio_is_op_(c)) {
+        if (c->flags & AIO_F_ROOT_) {
+            aio_race_won_(group, task, c);
+            return;
+        }
+        c = c->up.caller;
+    }
+}
+
+/* ------------------------------------------------------------------------ arrays of handles */
+
+/* Waits for some of many: a node in the wait list of each. */
+struct aio_watching_ {
+    struct aio_callback callback;
+    struct aio_watching_ *later;        /* the next one that ended */
+};
+struct aio_set_ {
+    AIO_FRAME(ptrdiff_t);
+    struct aio_any *const *handles;
+    size_t n, pending, ended;           /* ended: with what one waits for: see aio_set_is_over_ */
+    struct aio_watching_ *watching;     /* n of them */
+    struct aio_watching_ *first, *last; /* those that have ended and were not handed out, in their order */
+    struct aio_node *waiter;            /* the task that waits */
+    struct aio_node timer;
+    aio_time timeout;
+    struct aio_coro *failed;            /* the first one that did */
+    uint8_t until, flags;
+    bool late;                          /* the time is up */
+};
+
+static struct aio_coro *aio_set_target_(const struct aio_set_ *set, size_t i) { return &set->handles[i]->aio; }
+
+static void aio_set_wake_(struct aio_set_ *set)
+{
+    aio_wake_all_(&set->waiter, aio_constant_(aio_ok_));
+}
+
+static void aio_set_fire_(struct aio_loop *loop, struct aio_node *node)
+{
+    struct aio_set_ *set = AIO_CONTAINER_(node, struct aio_set_, timer);
+    (void)loop;
+    set->late = true;
+    aio_set_wake_(set);
+}
+
+static void aio_set_count_(struct aio_set_ *set, struct aio_watching_ *watching, struct aio_coro *target)
+{
+    bool fails = target->error && (target->error != AIO_ECANCELED || set->until == AIO_FIRST_ERROR_);
+    set->pending--;
+    watching->later = NULL;
+    *(set->first ? &set->last->later : &set->first) = watching;
+    set->last = watching;
+    if (fails && !set->failed)
+        set->failed = target;
+}
+
+static bool aio_set_is_over_(const struct aio_set_ *set)
+{
+    return !set->pending || (set->until == AIO_FIRST_COMPLETED && set->first) ||
+        (set->until >= AIO_FIRST_EXCEPTION && set->failed);
+}
+
+static void aio_set_heard_(struct aio_callback *callback)
+{
+    struct aio_watching_ *watching = AIO_CONTAINER_(callback, struct aio_watching_, callback);
+    struct aio_set_ *set = (struct aio_set_ *)callback->arg;
+    aio_set_count_(set, watching, aio_set_target_(set, (size_t)(watching - set->watching)));
+    if (aio_set_is_over_(set))
+        aio_set_wake_(set);
+}
+
+/* 0, or an error: nothing has been done. */
+static int aio_set_begin_(struct aio_set_ *set, struct aio_loop *loop)
+{
+    size_t i;
+    for (i = 0; i < set->n; i++)
+        if (!set->handles[i])
+            return AIO_ENOMEM;
+        else if (!aio_is_task_or_future_(aio_set_target_(set, i)))
+            return AIO_EINVAL;
+    if (set->n > SIZE_MAX / sizeof *set->watching)
+        return AIO_ENOMEM;
+    set->watching = set->n ? (struct aio_watching_ *)aio_block_new_(set->n * sizeof *set->watching) : NULL;
+    if (set->n && !set->watching)
+        return AIO_ENOMEM;
+    set->pending = set->n;
+    for (i = 0; i < set->n; i++) {
+        struct aio_callback *callback = &set->watching[i].callback;
+        struct aio_coro *target = aio_set_target_(set, i);
+        aio_memset_(callback, 0, sizeof *callback);
+        callback->fn = aio_set_heard_;
+        callback->arg = set;
+        callback->loop = loop;
+        callback->node.flags = AIO_N_CALLBACK_ | AIO_N_WATCH_;
+        if (target->pc == AIO_PC_DONE_)
+            aio_set_count_(set, &set->watching[i], target);
+        else
+            aio_list_join_(aio_waiters_of_(target), &callback->node, AIO_AT_LIST_);
+    }
+    return 0;
+}
+
+static void aio_set_end_(struct aio_set_ *set, struct aio_loop *loop)
+{
+    size_t i;
+    if (set->timer.place == AIO_AT_TIMER_)
+        aio_timer_disarm_(loop, &set->timer);
+    if (!set->watching)
+        return;
+    for (i = 0; i < set->n; i++)
+        if (aio_in_list_(&set->watching[i].callback.node))
+            aio_list_remove_(&set->watching[i].callback.node);
+    aio_block_free_(set->watching, set->n * sizeof *set->watching);
+    set->watching = NULL;
+}
+
+static int aio_set_arm_(struct aio_set_ *set, struct aio_loop *loop)
+{
+    set->late = set->timeout <= 0;
+    if (set->late || set->timeout == AIO_FOREVER)
+        return 0;
+    return aio_timer_arm_(loop, &set->timer, aio_deadline_after_(loop, set->timeout), aio_set_fire_);
+}
+
+/* Parks the task until there is news. */
+static void aio_set_park_(struct aio_set_ *set, struct aio_loop *loop)
+{
+    aio_park_list_(loop->current, &set->aio, &set->waiter, AIO_AT_SET_);
+}
+
+static struct aio_coro *aio_wait_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_set_ *set = (struct aio_set_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc == AIO_PC_START_) {
+        c->pc = AIO_PC_END_;
+        c->error = set->n ? aio_set_begin_(set, loop) : AIO_EINVAL;
+        if (!c->error && !aio_set_is_over_(set) && (c->error = aio_set_arm_(set, loop)) == 0 && !set->late) {
+            if (aio_may_park_(loop->current)) {
+                aio_set_park_(set, loop);
+                return NULL;
+            }
+            c->error = AIO_ECANCELED;
+        }
+    } else
+        c->error = ret->error;
+    set->result = c->error && c->error != AIO_ECANCELED ? 0 : (ptrdiff_t)(set->n - set->pending);
+    aio_set_end_(set, loop);
+    return c;
+}
+static const struct aio_type aio_wait_type_ = { aio_wait_body_, "aio_wait", NULL, AIO_SIZE_(struct aio_set_) };
+
+static struct aio_set_ *aio_set_new_(const struct aio_type *type, struct aio_any *const *handles, size_t n,
+                                     int until, aio_time timeout)
+{
+    struct aio_set_ *set = (struct aio_set_ *)(void *)aio_frame_new(type, sizeof *set);
+    if (!set)
+        return NULL;
+    set->handles = handles;
+    set->n = n;
+    set->until = (uint8_t)until;
+    set->timeout = timeout;
+    return set;
+}
+
+AIO_API_ struct aio_size *aio_wait(struct aio_any *const *handles, size_t n, int until, aio_time timeout)
+{
+    return (struct aio_size *)(void *)aio_set_new_(&aio_wait_type_, handles, n, until, timeout);
+}
+
+static void aio_set_cancel_(struct aio_set_ *set)
+{
+    size_t i;
+    for (i = 0; i < set->n; i++) {
+        struct aio_coro *target = aio_set_target_(set, i);
+        if (target->flags & AIO_F_ROOT_)
+            aio_task_cancel_(target);
+        else
+            aio_future_cancel_(target);
+    }
+}
+
+/* A wait that has been cancelled, or has failed with AIO_CANCEL_ON_ERROR, waits for the end of all. */
+static struct aio_coro *aio_gather_array_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_set_ *set = (struct aio_set_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    bool canceled = ret && ret->error, first = c->pc == AIO_PC_START_;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (first) {
+        c->pc = AIO_PC_END_;
+        c->error = aio_set_begin_(set, loop);
+        if (c->error)
+            return c;
+        canceled = !aio_set_is_over_(set) && !aio_may_park_(loop->current);
+    }
+    if (canceled)
+        c->error = AIO_ECANCELED;
+    if (canceled || (set->failed && set->flags & AIO_CANCEL_ON_ERROR && set->until != AIO_ALL_COMPLETED)) {
+        set->until = AIO_ALL_COMPLETED;
+        aio_set_cancel_(set);
+    }
+    if (!aio_set_is_over_(set)) {
+        aio_set_park_(set, loop);
+        return NULL;
+    }
+    if (set->failed && !c->error && !(set->flags & AIO_RETURN_EXCEPTIONS)) {
+        c->error = set->failed->error;
+        set->failed->flags |= AIO_F_SEEN_;
+        if (loop->trace.last == set->failed)        /* the trace goes on through us */
+            loop->trace.last = c;
+    }
+    aio_set_end_(set, loop);
+    return c;
+}
+static const struct aio_type aio_gather_array_type_ =
+    { aio_gather_array_body_, "aio_gather", NULL, AIO_SIZE_(struct aio_set_) };
+
+AIO_API_ struct aio_void *aio_gather(struct aio_any *const *handles, size_t n, int flags)
+{
+    int until = flags & AIO_RETURN_EXCEPTIONS ? AIO_ALL_COMPLETED : AIO_FIRST_ERROR_;
+    struct aio_set_ *set = aio_set_new_(&aio_gather_array_type_, handles, n, until, AIO_FOREVER);
+    if (set)
+        set->flags = (uint8_t)flags;
+    return (struct aio_void *)(void *)set;
+}
+
+struct aio_as_completed_ {              /* its result is at another offset, or of another type, than the set's */
+    AIO_FRAME(struct aio_any *);
+    struct aio_set_ set;
+};
+
+/* Its own generator: it yields by returning itself with a pc behind AIO_PC_END_. */
+static struct aio_coro *aio_as_completed_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_as_completed_ *completed = (struct aio_as_completed_ *)(void *)c;
+    struct aio_set_ *set = &completed->set;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_watching_ *next;
+    if (c->pc == AIO_PC_START_) {
+        c->error = aio_set_begin_(set, loop);
+        if (!c->error)
+            c->error = aio_set_arm_(set, loop);
+    } else if (ret)
+        c->error = ret->error;
+    next = set->first;
+    if (c->error || c->pc == AIO_PC_FINALLY_ || (!next && !set->pending))
+        ;                                           /* the end */
+    else if (next) {
+        completed->result = set->handles[next - set->watching];
+        set->first = next->later;
+        c->pc = AIO_PC_YIELDED_;
+        return c;
+    } else if (set->late)
+        c->error = AIO_ETIMEDOUT;
+    else if (!aio_may_park_(loop->current))
+        c->error = AIO_ECANCELED;
+    else {
+        c->pc = AIO_PC_YIELDED_;
+        aio_park_list_(loop->current, c, &set->waiter, AIO_AT_SET_);
+        return NULL;
+    }
+    aio_set_end_(set, loop);
+    c->pc = AIO_PC_END_;
+    return c;
+}
+static const struct aio_type aio_as_completed_type_ =
+    { aio_as_completed_body_, "aio_as_completed", NULL, AIO_SIZE_(struct aio_as_completed_) };
+
+AIO_API_ struct aio_completed *aio_as_completed(struct aio_any *const *handles, size_t n, aio_time timeout)
+{
+    struct aio_as_completed_ *completed = (struct aio_as_completed_ *)(void *)
+        aio_frame_new(&aio_as_completed_type_, sizeof *completed);
+    if (completed) {
+        completed->set.handles = handles;
+        completed->set.n = n;
+        completed->set.until = AIO_FIRST_COMPLETED;
+        completed->set.timeout = timeout;
+    }
+    return (struct aio_completed *)(void *)completed;
+}
+
 /* ------------------------------------------------------------------------------ descriptors */
 
 AIO_API_ struct aio_fd *aio_loop_fd(struct aio_loop *loop, int fd)
@@ -5046,7 +6320,7 @@ AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callba
 
 AIO_API_ int aio_loop_call_later(struct aio_loop *loop, struct aio_callback *callback, aio_time delay)
 {
-    return aio_loop_call_at(loop, callback, aio_deadline_(loop, delay));
+    return aio_loop_call_at(loop, callback, aio_deadline_after_(loop, delay));
 }
 
 /* The ready queue has no links back: this walks to the predecessor. */
@@ -5478,6 +6752,8 @@ static int aio_loop_drain_(struct aio_loop *loop)
         }
         if (error >= 0)
             error = aio_turns_(loop, 0, NULL);
+        if (error >= 0 && !loop->task_count && aio_generators_close_(loop))
+            seen = loop->seq;                       /* not to be cancelled */
     } while (loop->task_count && error >= 0);
     return error < 0 ? error : 0;
 }
