@@ -1874,8 +1874,13 @@ AIO_API_ void aio_after_fork(void);
 
 /* -------------------------------------------------------------------------------- debugging */
 
-/* Writes every task: its name, what it waits for, and its chain of coroutines with the files (and,
-   with AIO_LINES, the lines) they stand at. From the loop's thread, at any time. */
+/* Writes the unfinished tasks as a tree of who awaits whom: first those that nobody awaits, in order of
+   creation, and below a task, indented, the one it awaits, or the members of the group that it joins or
+   that must end before it can. One that several await stands below the oldest of them. Of each: its
+   number and name, what it waits for, and its chain of coroutines, outermost first, with the files (and,
+   with AIO_LINES, the lines) they stand at; of a task that runs, as far as the coroutine that was resumed.
+   If memory is out, there is no tree, but still every task. From the loop's thread, at any time; not from
+   a signal handler: see examples/18-sigusr1.c. */
 AIO_API_ void aio_dump(struct aio_loop *loop, struct aio_sink *sink);
 /* Writes a report as aio_main prints it: traceback, outermost first, then the error. */
 AIO_API_ void aio_report_write(const struct aio_report *report, struct aio_sink *sink);
@@ -6964,54 +6969,134 @@ AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c)
 
 /* ------------------------------------------------------------------------------------- dump */
 
-static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
+/* What a task does in the places where that is all there is to say. */
+static const struct aio_wait_text_ { uint8_t place; const char *text; } aio_wait_texts_[] = {
+    { AIO_AT_RUN_, "runs" },
+    { AIO_AT_READY_, "is ready" },
+};
+
+/* The task or future that a task waits for, behind a shield, too. NULL: it waits for something else. */
+static struct aio_coro *aio_dump_target_(const struct aio_task *task)
 {
-    struct aio_node *node = &task->node;
-    struct aio_coro *target;
-    switch (node->place) {
-    case AIO_AT_RUN_:
-        aio_put_(sink, "runs");
-        break;
-    case AIO_AT_READY_:
-        aio_put_(sink, "is ready");
-        break;
-    case AIO_AT_TIMER_:
-        aio_put_(sink, "sleeps, ");
-        aio_put_seconds_(sink, loop->timers[node->u.timer.index].deadline - loop->poller->now(loop));
-        aio_put_(sink, " left");
-        break;
-    case AIO_AT_READER_:
-    case AIO_AT_WRITER_:
-        aio_put_(sink, "waits until descriptor ");
-        aio_put_number_(sink, node->u.fd, 1);
-        aio_put_(sink, node->place == AIO_AT_READER_ ? " is readable" : " is writable");
-        break;
-    case AIO_AT_TARGET_:
-        target = node->u.target;
-        aio_put_(sink, target->flags & AIO_F_ROOT_ ? "waits for task '" : "waits for a ");
-        aio_put_(sink, target->flags & AIO_F_ROOT_ ? aio_task_name_(target) : "future");
-        aio_put_(sink, target->flags & AIO_F_ROOT_ ? "'" : "");
-        break;
-    case AIO_AT_SETTLE_:
-        aio_put_(sink, "waits for the members of its group");
-        break;
-    default:
-        aio_put_(sink, node->flags & AIO_N_HELD_ ? "waits for its turn in its group" : "waits in ");
-        aio_put_(sink, node->flags & AIO_N_HELD_ ? "" : aio_type_name_(task->leaf));
-        break;
-    }
+    if (task->node.place == AIO_AT_TARGET_)
+        return task->node.u.target;
+    if (task->node.place == AIO_AT_LIST_ && !(task->node.flags & AIO_N_HELD_) &&
+        task->leaf->type->body == aio_shield_body_)
+        return aio_proxy_inner_(task->leaf);
+    return NULL;
 }
 
-static void aio_put_task_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
+/* The groups whose members a task waits for: the first one, or the one after `after`. NULL: no more. */
+static struct aio_group *aio_dump_group_(struct aio_task *task, struct aio_group *after)
 {
-    struct aio_trace chain;
-    struct aio_coro *c = task->leaf;
+    if (task->node.place == AIO_AT_SETTLE_)
+        return aio_group_open_in_(task, task->leaf, after);
+    if (task->node.place == AIO_AT_LIST_ && !(task->node.flags & AIO_N_HELD_) && !after &&
+        task->leaf->type->body == aio_join_body_)
+        return ((const struct aio_join_ *)(const void *)task->leaf)->group;
+    return NULL;
+}
+
+/* task 3 'fetch' */
+static void aio_put_task_name_(struct aio_sink *sink, struct aio_task *task)
+{
     aio_put_(sink, "task ");
     aio_put_number_(sink, task->node.seq, 1);
     aio_put_(sink, " '");
     aio_put_(sink, aio_task_name_(aio_root_of_(task)));
-    aio_put_(sink, "' ");
+    aio_put_(sink, "'");
+}
+
+static void aio_put_group_(struct aio_sink *sink, struct aio_task *task, struct aio_group *group)
+{
+    int64_t left = 0;
+    aio_put_(sink, group->owner_task == task ? "its group, " : "the group of ");
+    if (group->owner_task != task) {
+        aio_put_task_name_(sink, group->owner_task);
+        aio_put_(sink, ", ");
+    }
+    for (; group; group = aio_dump_group_(task, group))
+        left += group->active;
+    aio_put_number_(sink, left, 1);
+    aio_put_(sink, left == 1 ? " member left" : " members left");
+}
+
+/* 1.250 s left; late: somebody holds up the loop. */
+static void aio_put_left_(struct aio_loop *loop, struct aio_sink *sink, aio_time deadline)
+{
+    aio_time left = deadline - loop->poller->now(loop);
+    aio_put_seconds_(sink, left < 0 ? -left : left);
+    aio_put_(sink, left < 0 ? " late" : " left");
+}
+
+static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
+{
+    const struct aio_node *node = &task->node;
+    struct aio_coro *target = aio_dump_target_(task);
+    struct aio_group *group = aio_dump_group_(task, NULL);
+    size_t i = 0;
+    if (node->flags & AIO_N_HELD_)
+        aio_put_(sink, "waits for its turn in its group");
+    else if (target) {
+        aio_put_(sink, target->flags & AIO_F_ROOT_ ? "waits for " : "waits for a future");
+        if (target->flags & AIO_F_ROOT_)
+            aio_put_task_name_(sink, target->up.task);
+        if (target->flags & AIO_F_ROOT_ && aio_loop_of_(target->up.task) != loop)
+            aio_put_(sink, " of another loop");
+    } else if (group) {
+        aio_put_(sink, "waits for ");
+        aio_put_group_(sink, task, group);
+    } else if (node->place == AIO_AT_TIMER_) {
+        aio_time deadline = loop->timers[node->u.timer.index].deadline;
+        aio_put_(sink, deadline == AIO_FOREVER ? "sleeps for ever" : "sleeps, ");
+        if (deadline != AIO_FOREVER)
+            aio_put_left_(loop, sink, deadline);
+    } else if (node->place == AIO_AT_READER_ || node->place == AIO_AT_WRITER_) {
+        aio_put_(sink, "waits until descriptor ");
+        aio_put_number_(sink, node->u.fd, 1);
+        aio_put_(sink, node->place == AIO_AT_READER_ ? " is readable" : " is writable");
+    } else {
+        while (i < sizeof aio_wait_texts_ / sizeof *aio_wait_texts_ && aio_wait_texts_[i].place != node->place)
+            i++;
+        if (i < sizeof aio_wait_texts_ / sizeof *aio_wait_texts_)
+            aio_put_(sink, aio_wait_texts_[i].text);
+        else {
+            aio_put_(sink, "waits in ");
+            aio_put_(sink, aio_type_name_(task->leaf));
+        }
+    }
+}
+
+/* What hangs over a task: the next of its deadlines, and requests to end. */
+static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
+{
+    struct aio_coro *c = task->leaf;
+    aio_time deadline = AIO_FOREVER;
+    for (;; c = c->up.caller) {
+        const struct aio_node *node = c->flags & AIO_F_PROXY_ ? &aio_proxy_of_(c)->deadline.node : NULL;
+        if (node && node->place == AIO_AT_TIMER_ && loop->timers[node->u.timer.index].deadline < deadline)
+            deadline = loop->timers[node->u.timer.index].deadline;
+        if (c->flags & AIO_F_ROOT_)
+            break;
+    }
+    if (deadline != AIO_FOREVER) {
+        aio_put_(sink, "; timeout: ");
+        aio_put_left_(loop, sink, deadline);
+    }
+    if (task->node.cancels)
+        aio_put_(sink, "; is being cancelled");
+}
+
+/* ring: it waits for a task that waits, itself or through others, for it. */
+static void aio_put_task_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task, bool ring)
+{
+    struct aio_trace chain;
+    struct aio_coro *c = task->leaf;
+    aio_put_task_name_(sink, task);
+    aio_put_(sink, " ");
     aio_put_wait_(loop, sink, task);
+    aio_put_(sink, ring ? ", in a ring" : "");
+    aio_put_limits_(loop, sink, task);
     aio_put_(sink, "\n");
     chain.count = 0;
     for (;; c = c->up.caller) {
@@ -7022,19 +7107,163 @@ static void aio_put_task_(struct aio_loop *loop, struct aio_sink *sink, struct a
     aio_put_trace_(sink, &chain);
 }
 
+/* Passes text on with every line indented, to a limit: the tree may be as deep as there are tasks. */
+struct aio_indent_ { struct aio_sink sink, *to; size_t width; bool in_line; };
+#define AIO_INDENT_ ((size_t)4)
+#define AIO_INDENT_LIMIT_ (15 * AIO_INDENT_)
+
+static void aio_indent_write_(struct aio_sink *sink, const char *text, size_t length)
+{
+    static const char spaces[AIO_INDENT_LIMIT_ + 1] = "                                                            ";
+    struct aio_indent_ *indent = AIO_CONTAINER_(sink, struct aio_indent_, sink);
+    size_t n, width = indent->width < AIO_INDENT_LIMIT_ ? indent->width : AIO_INDENT_LIMIT_;
+    for (; length; text += n, length -= n) {
+        for (n = 1; n < length && text[n - 1] != '\n'; n++)
+            ;
+        if (!indent->in_line && width)
+            indent->to->write(indent->to, spaces, width);
+        indent->to->write(indent->to, text, n);
+        indent->in_line = text[n - 1] != '\n';
+    }
+}
+
+/* The tree of who awaits whom, in one block of memory, in order of creation. */
+struct aio_branch_ {
+    struct aio_branch_ *parent;         /* the oldest that awaits it */
+    struct aio_branch_ *child, *next;   /* the first below it, the next beside it */
+    uint32_t walk;                      /* the walk that came by, see aio_tree_break_rings_ */
+    bool inside;                        /* what is being written is below it */
+};
+struct aio_tree_ { struct aio_branch_ *branches; struct aio_task **tasks; size_t count; };
+
+/* NULL: the task is of another loop. */
+static struct aio_branch_ *aio_tree_find_(const struct aio_tree_ *tree, const struct aio_task *task)
+{
+    size_t from = 0, to = tree->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (aio_task_older_(tree->tasks[middle], task))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < tree->count && tree->tasks[from] == task ? &tree->branches[from] : NULL;
+}
+
+static void aio_tree_hang_(struct aio_tree_ *tree, const struct aio_task *task, struct aio_branch_ *parent)
+{
+    struct aio_branch_ *branch = aio_tree_find_(tree, task);
+    if (branch && !branch->parent)
+        branch->parent = parent;
+}
+
+enum { AIO_GROUP_HUNG_ = 128 };         /* in the flags of a group: it needs to be gone through only once */
+
+/* Everything below the oldest that awaits it. */
+static void aio_tree_hang_all_(struct aio_tree_ *tree)
+{
+    struct aio_group *group;
+    struct aio_task *member;
+    size_t i;
+    for (i = 0; i < tree->count; i++) {
+        struct aio_coro *target = aio_dump_target_(tree->tasks[i]);
+        if (target && target->flags & AIO_F_ROOT_)
+            aio_tree_hang_(tree, target->up.task, &tree->branches[i]);
+        for (group = NULL; (group = aio_dump_group_(tree->tasks[i], group)) != NULL;) {
+            for (member = group->flags & AIO_GROUP_HUNG_ ? NULL : group->first; member;
+                 member = member->extension->after)
+                if (aio_task_unfinished_(member))
+                    aio_tree_hang_(tree, member, &tree->branches[i]);
+            group->flags |= AIO_GROUP_HUNG_;
+        }
+    }
+    for (i = 0; i < tree->count; i++)
+        for (group = NULL; (group = aio_dump_group_(tree->tasks[i], group)) != NULL;)
+            group->flags &= (uint8_t)~AIO_GROUP_HUNG_;
+}
+
+/* Tasks that wait for each other have no root: the oldest of a ring becomes one. */
+static void aio_tree_break_rings_(struct aio_tree_ *tree)
+{
+    uint32_t walk;
+    for (walk = 1; walk <= tree->count; walk++) {
+        struct aio_branch_ *branch = &tree->branches[walk - 1], *at, *oldest;
+        for (; branch && !branch->walk; branch = branch->parent)
+            branch->walk = walk;
+        if (!branch || branch->walk != walk)
+            continue;
+        for (oldest = branch, at = branch->parent; at != branch; at = at->parent)
+            if (at < oldest)
+                oldest = at;
+        oldest->parent = NULL;
+    }
+}
+
+static void aio_tree_link_(struct aio_tree_ *tree, struct aio_branch_ *root)
+{
+    size_t i;
+    for (i = tree->count; i-- > 0;) {
+        struct aio_branch_ *branch = &tree->branches[i];
+        if (!branch->parent)
+            branch->parent = root;
+        branch->next = branch->parent->child;
+        branch->parent->child = branch;
+    }
+}
+
+static void aio_tree_put_(struct aio_loop *loop, struct aio_sink *sink, struct aio_tree_ *tree)
+{
+    struct aio_branch_ root = { NULL, NULL, NULL, 0, false }, *at;
+    struct aio_indent_ indent = { { aio_indent_write_ }, sink, 0, false };
+    aio_tree_hang_all_(tree);
+    aio_tree_break_rings_(tree);
+    aio_tree_link_(tree, &root);
+    at = root.child;
+    while (at) {
+        struct aio_task *task = tree->tasks[at - tree->branches];
+        struct aio_coro *target = aio_dump_target_(task);
+        struct aio_branch_ *awaited = target && target->flags & AIO_F_ROOT_ ?
+            aio_tree_find_(tree, target->up.task) : NULL;
+        at->inside = true;
+        aio_put_task_(loop, &indent.sink, task, awaited && awaited->inside);
+        indent.width += AIO_INDENT_;
+        if (at->child) {
+            at = at->child;
+            continue;
+        }
+        for (; at != &root; at = at->parent) {
+            at->inside = false;
+            indent.width -= AIO_INDENT_;
+            if (at->next)
+                break;
+        }
+        at = at->next;                  /* the root has none */
+    }
+}
+
 AIO_API_ void aio_dump(struct aio_loop *loop, struct aio_sink *sink)
 {
-    size_t count = aio_tasks_collect_(loop, NULL, 0), i;
-    struct aio_task **tasks = count ? (struct aio_task **)aio_block_new_(count * sizeof *tasks) : NULL;
+    struct aio_tree_ tree;
+    struct aio_slab_ *slab;
+    size_t count = aio_tasks_collect_(loop, NULL, 0), bytes = count * (sizeof *tree.branches + sizeof *tree.tasks);
+    uint32_t i;
     aio_put_number_(sink, (int64_t)count, 1);
     aio_put_(sink, count == 1 ? " task\n" : " tasks\n");
-    if (!tasks)
+    tree.count = count;
+    tree.branches = count ? (struct aio_branch_ *)aio_block_new_(bytes) : NULL;
+    if (tree.branches) {
+        aio_memset_(tree.branches, 0, bytes);
+        tree.tasks = (struct aio_task **)(void *)(tree.branches + count);
+        aio_tasks_collect_(loop, tree.tasks, count);
+        aio_tasks_sort_(tree.tasks, count);
+        aio_tree_put_(loop, sink, &tree);
+        aio_block_free_(tree.branches, bytes);
         return;
-    aio_tasks_collect_(loop, tasks, count);
-    aio_tasks_sort_(tasks, count);
-    for (i = 0; i < count; i++)
-        aio_put_task_(loop, sink, tasks[i]);
-    aio_block_free_(tasks, count * sizeof *tasks);
+    }
+    for (slab = loop->slabs; slab; slab = slab->next)   /* no memory: as they lie */
+        for (i = 0; i < slab->carved; i++)
+            if (aio_task_unfinished_(aio_slab_task_(slab, i)))
+                aio_put_task_(loop, sink, aio_slab_task_(slab, i), false);
 }
 
 /* --------------------------------------------------------- the poller of two hooks: bare metal */

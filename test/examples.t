@@ -245,6 +245,20 @@ demo() {
     silent "$label: 10-demo says nothing on standard error" "$tmp/err"
 }
 
+# The dump has the lines of coroutines if it was built by the command in its comment; make's has none.
+sigusr1() {
+    run 18-sigusr1
+    status=$?
+    section Prints: examples/18-sigusr1.c >"$tmp/expected"
+    if [ "$label" != "$poller" ] && ! grep -q ':[0-9]*)$' "$tmp/out"; then
+        sed 's/:[0-9]*)$/)/' "$tmp/expected" >"$tmp/without"
+        mv "$tmp/without" "$tmp/expected"
+    fi
+    same "$label: 18-sigusr1 prints what it says" "$tmp/expected" "$tmp/out"
+    is "$label: 18-sigusr1 ends with 0" 0 $status
+    silent "$label: 18-sigusr1 says nothing on standard error" "$tmp/err"
+}
+
 # A server that does not answer: the client must give up after 5 s. Goes on beside the others.
 mute() {
     serve 06-echo-server mute
@@ -282,6 +296,7 @@ programs() {
     echo_server
     chat
     demo
+    sigusr1
     mute_end
 }
 

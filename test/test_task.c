@@ -673,92 +673,11 @@ TEST(deep_traceback)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- dump */
-
-static struct core_text dump_text;
-
-/* Leaves out the lines, which are there only with AIO_LINES, and checks that they are there then. */
-static const char *dump(void)
-{
-    char *from, *to;
-    int lines = 0;
-    dump_text.sink.write = core_write;
-    dump_text.n = 0;
-    dump_text.text[0] = 0;
-    aio_dump(aio_loop_current(), &dump_text.sink);
-    for (from = to = dump_text.text; *from; *to++ = *from++)
-        if (from[0] == ':' && from[1] >= '0' && from[1] <= '9') {
-            lines++;
-            from += strcspn(from, ")");
-        }
-    *to = 0;
-    CHECK(AIO_LINES ? lines > 0 : lines == 0, "%d places with lines", lines);
-    return dump_text.text;
-}
-
-#define PLACE(name) "  " name " (" __FILE__ ")\n"
-
-struct target { AIO_FRAME(void); AIO_FUTURE(void) future; };
-static AIO_CORO(target) { AIO_BEGIN; AIO_AWAIT(&self->future); AIO_END; }
-struct waits_task { AIO_FRAME(void); struct target *target; };
-static AIO_CORO(waits_task) { AIO_BEGIN; AIO_AWAIT(self->target); AIO_END; }
-struct shields { AIO_FRAME(void); struct target *target; };
-static AIO_CORO(shields) { AIO_BEGIN; AIO_AWAIT(aio_shield(self->target)); AIO_END; }
-struct calls { AIO_FRAME(void); };
-static AIO_CORO(calls) { AIO_BEGIN; AIO_AWAIT(aio_wait_for(aio_new(sleeps, AIO_MS(2500)), AIO_SEC(5))); AIO_END; }
-struct settles { AIO_FRAME(void); struct target *target; struct aio_group group; };
-static AIO_CORO(settles)
-{
-    AIO_BEGIN;
-    aio_group_open(&self->group, self, 1, 0);
-    CHECK_INT(aio_group_spawn(&self->group, aio_new(waits_task, self->target)), 0);
-    CHECK_INT(aio_group_spawn(&self->group, aio_new(waits_task, self->target)), 0);
-    AIO_END;
-}
-struct joins { AIO_FRAME(void); struct settles *settles; };
-static AIO_CORO(joins) { AIO_BEGIN; AIO_AWAIT(aio_group_join(&self->settles->group)); AIO_END; }
-
-CORO_TEST(dumps, struct target *target; struct settles *settles; struct spins *ready; int error;)
-{
-    AIO_BEGIN;
-    self->target = aio_create_task(aio_new(target));
-    aio_task_set_name(self->target, "target");
-    CHECK_INT(aio_spawn(aio_new(waits_task, self->target)), 0);
-    CHECK_INT(aio_spawn(aio_new(shields, self->target)), 0);
-    CHECK_INT(aio_spawn(aio_new(calls)), 0);
-    self->settles = aio_create_task(aio_new(settles, self->target));
-    AIO_AWAIT(aio_sleep(0));
-    CHECK_INT(aio_spawn(aio_new(joins, self->settles)), 0);
-    AIO_AWAIT(aio_sleep(AIO_MS(750)));
-    self->ready = aio_create_task(aio_new(spins, "x", 0));
-    CHECK_STR(dump(), "10 tasks\n"
-        "task 1 'dumps' runs\n" PLACE("dumps")
-        "task 2 'target' waits for a future\n" PLACE("target")
-        "task 3 'waits_task' waits for task 'target'\n" PLACE("waits_task")
-        "task 4 'shields' waits in aio_shield\n" PLACE("shields") "  aio_shield\n"
-        "task 5 'calls' sleeps, 1.750 s left\n" PLACE("calls") "  aio_wait_for\n" PLACE("sleeps")
-        "task 6 'settles' waits for the members of its group\n" PLACE("settles")
-        "task 7 'waits_task' waits for task 'target'\n" PLACE("waits_task")
-        "task 8 'waits_task' waits for its turn in its group\n" PLACE("waits_task")
-        "task 9 'joins' waits in aio_group_join\n" PLACE("joins") "  aio_group_join\n"
-        "task 10 'spins' is ready\n" PLACE("spins"));
-    aio_future_set_result(&self->target->future);
-    AIO_AWAIT(self->target);
-    AIO_AWAIT(self->settles);
-    AIO_AWAIT(self->ready);
-    aio_release(self->target);
-    aio_release(self->settles);
-    aio_release(self->ready);
-    AIO_AWAIT(aio_sleep(AIO_SEC(2)));
-    CHECK_STR(dump(), "1 task\ntask 1 'dumps' runs\n" PLACE("dumps"));
-    AIO_END;
-}
-
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(create_task), T(release_unfinished), T(retain), T(handle_outlives_loop), T(spawn),
         T(without_a_loop), T(nested_run), T(names), T(current_task), T(all_tasks), T(many_waiters), T(turns),
         T(turn_by_turn), T(spinners_do_not_starve_timers), T(leftovers), T(leftovers_clean_up),
         T(leftovers_spawn), T(await_self), T(ring_is_cancelled), T(ring_is_left_over), T(nothing_can_happen),
-        T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback), T(dumps));
+        T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback));
 }
