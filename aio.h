@@ -6973,6 +6973,17 @@ AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c)
 static const struct aio_wait_text_ { uint8_t place; const char *text; } aio_wait_texts_[] = {
     { AIO_AT_RUN_, "runs" },
     { AIO_AT_READY_, "is ready" },
+    { AIO_AT_LOCK_, "waits for a lock" },
+    { AIO_AT_EVENT_, "waits for an event" },
+    { AIO_AT_CONDITION_, "waits for a condition" },
+    { AIO_AT_SEMAPHORE_, "waits for a semaphore" },
+    { AIO_AT_BARRIER_, "waits at a barrier" },
+    { AIO_AT_WAIT_GROUP_, "waits for a wait group" },
+    { AIO_AT_PUT_, "waits for room in a queue" },
+    { AIO_AT_GET_, "waits for an item of a queue" },
+    { AIO_AT_QUEUE_JOIN_, "waits until a queue is done" },
+    { AIO_AT_BROADCAST_, "waits for an item of a broadcast" },
+    { AIO_AT_WATCH_, "waits for a change of a watch" },
 };
 
 /* The task or future that a task waits for, behind a shield, too. NULL: it waits for something else. */
@@ -6989,12 +7000,26 @@ static struct aio_coro *aio_dump_target_(const struct aio_task *task)
 /* The groups whose members a task waits for: the first one, or the one after `after`. NULL: no more. */
 static struct aio_group *aio_dump_group_(struct aio_task *task, struct aio_group *after)
 {
-    if (task->node.place == AIO_AT_SETTLE_)
-        return aio_group_open_in_(task, task->leaf, after);
+    struct aio_scope_ *scope;
+    if (task->node.place == AIO_AT_SETTLE_) {
+        scope = after ? after->scope.next : *aio_scopes_of_(task, task->leaf);
+        scope = aio_scope_in_(scope, task->leaf, AIO_SCOPE_GROUP_);
+        return scope ? aio_scope_group_(scope) : NULL;
+    }
     if (task->node.place == AIO_AT_LIST_ && !(task->node.flags & AIO_N_HELD_) && !after &&
         task->leaf->type->body == aio_join_body_)
         return ((const struct aio_join_ *)(const void *)task->leaf)->group;
     return NULL;
+}
+
+/* The array of handles that a task waits for. NULL: it waits for something else. */
+static struct aio_set_ *aio_dump_set_(const struct aio_task *task)
+{
+    struct aio_coro *leaf = task->leaf;
+    if (task->node.place != AIO_AT_SET_)
+        return NULL;
+    return leaf->type == &aio_as_completed_type_ ? &((struct aio_as_completed_ *)(void *)leaf)->set
+                                                 : (struct aio_set_ *)(void *)leaf;
 }
 
 /* task 3 'fetch' */
@@ -7034,6 +7059,7 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
     const struct aio_node *node = &task->node;
     struct aio_coro *target = aio_dump_target_(task);
     struct aio_group *group = aio_dump_group_(task, NULL);
+    struct aio_set_ *set = aio_dump_set_(task);
     size_t i = 0;
     if (node->flags & AIO_N_HELD_)
         aio_put_(sink, "waits for its turn in its group");
@@ -7046,6 +7072,12 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
     } else if (group) {
         aio_put_(sink, "waits for ");
         aio_put_group_(sink, task, group);
+    } else if (set) {
+        aio_put_(sink, "waits for ");
+        aio_put_number_(sink, (int64_t)set->pending, 1);
+        aio_put_(sink, " of ");
+        aio_put_number_(sink, (int64_t)set->n, 1);
+        aio_put_(sink, " tasks");
     } else if (node->place == AIO_AT_TIMER_) {
         aio_time deadline = loop->timers[node->u.timer.index].deadline;
         aio_put_(sink, deadline == AIO_FOREVER ? "sleeps for ever" : "sleeps, ");
@@ -7067,18 +7099,30 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
     }
 }
 
+static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_node *node, aio_time deadline)
+{
+    aio_time other = node->place == AIO_AT_TIMER_ ? loop->timers[node->u.timer.index].deadline : deadline;
+    return other < deadline ? other : deadline;
+}
+
 /* What hangs over a task: the next of its deadlines, and requests to end. */
 static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
 {
     struct aio_coro *c = task->leaf;
+    struct aio_scope_ *scope = task->extension ? task->extension->open : NULL;
+    const struct aio_set_ *set = aio_dump_set_(task);
     aio_time deadline = AIO_FOREVER;
     for (;; c = c->up.caller) {
-        const struct aio_node *node = c->flags & AIO_F_PROXY_ ? &aio_proxy_of_(c)->deadline.node : NULL;
-        if (node && node->place == AIO_AT_TIMER_ && loop->timers[node->u.timer.index].deadline < deadline)
-            deadline = loop->timers[node->u.timer.index].deadline;
+        if (c->flags & AIO_F_PROXY_)
+            deadline = aio_dump_sooner_(loop, &aio_proxy_of_(c)->deadline.node, deadline);
         if (c->flags & AIO_F_ROOT_)
             break;
     }
+    for (; scope; scope = scope->next)
+        if (scope->kind == AIO_SCOPE_TIMEOUT_)
+            deadline = aio_dump_sooner_(loop, &aio_scope_timeout_(scope)->deadline.node, deadline);
+    if (set)
+        deadline = aio_dump_sooner_(loop, &set->timer, deadline);
     if (deadline != AIO_FOREVER) {
         aio_put_(sink, "; timeout: ");
         aio_put_left_(loop, sink, deadline);
@@ -7164,11 +7208,15 @@ static void aio_tree_hang_all_(struct aio_tree_ *tree)
 {
     struct aio_group *group;
     struct aio_task *member;
-    size_t i;
+    size_t i, k;
     for (i = 0; i < tree->count; i++) {
         struct aio_coro *target = aio_dump_target_(tree->tasks[i]);
+        struct aio_set_ *set = aio_dump_set_(tree->tasks[i]);
         if (target && target->flags & AIO_F_ROOT_)
             aio_tree_hang_(tree, target->up.task, &tree->branches[i]);
+        for (k = 0; set && k < set->n; k++)
+            if (aio_set_target_(set, k)->flags & AIO_F_ROOT_)
+                aio_tree_hang_(tree, aio_set_target_(set, k)->up.task, &tree->branches[i]);
         for (group = NULL; (group = aio_dump_group_(tree->tasks[i], group)) != NULL;) {
             for (member = group->flags & AIO_GROUP_HUNG_ ? NULL : group->first; member;
                  member = member->extension->after)

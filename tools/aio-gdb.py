@@ -17,7 +17,15 @@ import time
 import gdb
 
 # What a task does in the places where that is all there is to say, as in aio.h's aio_wait_texts_.
-PLACES = {"AIO_AT_RUN_": "runs", "AIO_AT_READY_": "is ready"}
+PLACES = {
+    "AIO_AT_RUN_": "runs", "AIO_AT_READY_": "is ready", "AIO_AT_LOCK_": "waits for a lock",
+    "AIO_AT_EVENT_": "waits for an event", "AIO_AT_CONDITION_": "waits for a condition",
+    "AIO_AT_SEMAPHORE_": "waits for a semaphore", "AIO_AT_BARRIER_": "waits at a barrier",
+    "AIO_AT_WAIT_GROUP_": "waits for a wait group", "AIO_AT_PUT_": "waits for room in a queue",
+    "AIO_AT_GET_": "waits for an item of a queue", "AIO_AT_QUEUE_JOIN_": "waits until a queue is done",
+    "AIO_AT_BROADCAST_": "waits for an item of a broadcast", "AIO_AT_WATCH_": "waits for a change of a watch",
+    "AIO_AT_SET_": "waits for some of several tasks",
+}
 FOREVER = 2 ** 63 - 1                   # AIO_FOREVER
 
 
@@ -125,7 +133,7 @@ class Task:
 
     def owner(self):
         """The address of the coroutine that opened the group it is a member of, or 0."""
-        return int(self.extension["group"]["owner"]) if self.extension and self.extension["group"] else 0
+        return int(self.extension["group"]["scope"]["owner"]) if self.extension and self.extension["group"] else 0
 
     def timeout(self):
         """The next deadline of an aio_wait_for among its coroutines, as text."""
