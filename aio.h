@@ -1223,7 +1223,7 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
     for ((slot) = (generator), aio_ret_ = aio_foreach_open_(&self->aio, aio_of_(slot), &(slot)); aio_ret_; \
          aio_ret_ = aio_foreach_close_(aio_of_(slot))) \
         if (!aio_foreach_is_open_(aio_ret_)) { \
-            AIO_SUSPEND_(m, aio_ret_) \
+            AIO_SUSPEND_(m, aio_ret_->flags & AIO_F_UNIT_ ? NULL : aio_ret_) /* NULL: AIO_ENOMEM */ \
             if (aio_foreach_closed_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; \
         } else \
             for (;;) \
@@ -4393,14 +4393,14 @@ static void aio_group_close_(struct aio_group *group)
     group->trace = NULL;
 }
 
-/* The owner ends: so do its groups, the newest until `until`, or all. */
+/* The owner ends, or a block in it: so do its groups, the newest until `until`, or all. */
 static void aio_groups_close_(struct aio_coro *self, const struct aio_scope_ *until)
 {
     struct aio_scope_ **list = aio_scopes_of_(aio_thread_.loop->current, self), *scope, *next;
-    for (scope = aio_scope_in_(*list, self, AIO_SCOPE_GROUP_); scope && scope != until;
-         scope = aio_scope_in_(next, self, AIO_SCOPE_GROUP_)) {
+    for (scope = aio_scope_in_(*list, self, -1); scope && scope != until; scope = aio_scope_in_(next, self, -1)) {
         next = scope->next;
-        aio_group_close_(aio_scope_group_(scope));
+        if (scope->kind == AIO_SCOPE_GROUP_)
+            aio_group_close_(aio_scope_group_(scope));
     }
     if (!until)
         self->flags &= (uint16_t)~AIO_F_OPEN_;
@@ -4641,7 +4641,6 @@ static struct aio_coro *aio_generator_rest_(struct aio_generator_ *generator)
     c->pc = AIO_PC_START_;                          /* to be awaited again */
     c->error = 0;
     c->flags = AIO_F_CORO_ | AIO_F_PLACED_;
-    generator->more = body->pc > AIO_PC_END_ && body->pc != AIO_PC_DONE_;
     if (generator->more)
         return c;
     generator->ended = true;
@@ -4655,6 +4654,17 @@ static struct aio_coro *aio_generator_rest_(struct aio_generator_ *generator)
     return c;
 }
 
+/* Its groups, which have no members now, belong to the task that asks. */
+static void aio_generator_move_(struct aio_generator_ *generator, struct aio_task *task)
+{
+    struct aio_scope_ *scope;
+    for (scope = generator->open; scope; scope = scope->next)
+        if (scope->kind == AIO_SCOPE_GROUP_) {
+            aio_scope_group_(scope)->owner_task = task;
+            aio_scope_group_(scope)->entry = task->node.cancels;
+        }
+}
+
 static struct aio_coro *aio_next_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_generator_ *generator = (struct aio_generator_ *)(void *)c;
@@ -4665,6 +4675,7 @@ static struct aio_coro *aio_next_body_(struct aio_coro *c, struct aio_coro *ret)
         if (generator->ended)
             return c;
         c->pc = AIO_PC_END_;
+        aio_generator_move_(generator, aio_thread_.loop->current);
         if (generator->closing) {
             body->pc = AIO_PC_FINALLY_;
             body->error = AIO_ECANCELED;
@@ -4721,6 +4732,7 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line)
         AIO_ASSERT(scope->kind == AIO_SCOPE_GENERATOR_ ||
                    (scope->kind == AIO_SCOPE_GROUP_ && !aio_scope_group_(scope)->active),
                    "AIO_YIELD inside a timeout, or while its group has members", name, file, line);
+    aio_generator_of_(self)->more = true;           /* its pc says it only while it stands at the AIO_YIELD */
     return self;
 }
 
@@ -4806,8 +4818,7 @@ static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *sel
     self->pc = pc;
     if (!generator->ended) {
         generator->closing = true;
-        c->up.caller = self;
-        if (!aio_next_body_(c, NULL))
+        if (!aio_await_slow_(self, c))
             return false;
     }
     if (c->error) {
@@ -6142,7 +6153,6 @@ struct aio_as_completed_ {              /* its result is at another offset, or o
     struct aio_set_ set;
 };
 
-/* Its own generator: it yields by returning itself with a pc behind AIO_PC_END_. */
 static struct aio_coro *aio_as_completed_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_as_completed_ *completed = (struct aio_as_completed_ *)(void *)c;
@@ -6162,7 +6172,7 @@ static struct aio_coro *aio_as_completed_body_(struct aio_coro *c, struct aio_co
         completed->result = set->handles[next - set->watching];
         set->first = next->later;
         c->pc = AIO_PC_YIELDED_;
-        return c;
+        return aio_yielded_(c, 0);
     } else if (set->late)
         c->error = AIO_ETIMEDOUT;
     else if (!aio_may_park_(loop->current))
