@@ -1146,7 +1146,7 @@ struct aio_timeout {
     aio_time when;                      /* read only: when it is due; AIO_FOREVER: never */
     int32_t error;                      /* private: of the cleanup that it was opened in */
     uint16_t pc;                        /* private: where the block ends */
-    bool expired;                       /* read only: its time has come, also after the block */
+    bool expired;                       /* read only: it cut the block short; also after the block */
     bool entered;                       /* private */
 };
 
@@ -1164,10 +1164,14 @@ struct aio_timeout {
    0 or less: it strikes at the first await that suspends. AIO_FOREVER: no limit, for the time being. Whatever
    else leaves the block (its end, break, return, an error, a cancellation by somebody else) takes the deadline
    with it, and goes where it would have gone; a request that had not struck yet is withdrawn. If the block
-   takes the cancellation for itself (AIO_CATCH), it goes on, and expired tells. What the block had opened in
-   the frame (AIO_FOREACH, groups) is settled before the body goes on. Scopes may be nested. Leaves and jumps;
-   AIO_ENOMEM. AIO_TIMEOUT_AT(&self->scope, when): the same with a point in time. Behaviour:
-   asyncio.timeout, but for going on behind the block, for C has no except. */
+   takes the cancellation for itself (AIO_CATCH), it goes on, and expired tells. If what it awaited last was
+   handed over in the moment in which its time was up (an item, a lock), or if it never had to wait, it has come to
+   its end, and has not expired. When it has, what the block had opened in the frame (AIO_FOREACH, groups) is settled,
+   and closed, before the body goes on; a group in a block that came to its end stays open. break and continue leave
+   the block, not a loop around it; goto must not. In AIO_FINALLY it hurries what the block awaits, and skips nothing.
+   Scopes may be nested: of two that are due, the outer one ends its block. Leaves and jumps; AIO_ENOMEM, and then
+   the block is not entered. As the branch of an if it wants braces around it. AIO_TIMEOUT_AT(&self->scope, when): the
+   same with a point in time. Behaviour: asyncio.timeout, but for going on behind the block, for C has no except. */
 #define AIO_TIMEOUT(scope, limit) AIO_TIMEOUT2_(AIO_NUMBER_, scope, limit, true)
 #define AIO_TIMEOUT_AT(scope, when) AIO_TIMEOUT2_(AIO_NUMBER_, scope, when, false)
 #define AIO_TIMEOUT2_(n, scope, limit, relative) AIO_TIMEOUT3_(n, scope, limit, relative)
@@ -3160,6 +3164,13 @@ AIO_API_ int aio_task_cancelling_(const struct aio_coro *c)
     return task ? task->node.cancels : 0;
 }
 
+/* The requests that have struck: one that is pending will strike whoever waits next, and is not his own. */
+static uint8_t aio_requests_(const struct aio_task *task)
+{
+    bool pending = task->node.cancels && task->node.flags & AIO_N_MUST_CANCEL_;
+    return (uint8_t)(task->node.cancels - pending);
+}
+
 /* One request less. With none left, what has not struck yet will not. */
 static void aio_withdraw_(struct aio_task *task, unsigned least)
 {
@@ -3869,7 +3880,7 @@ static void aio_deadline_fire_(struct aio_loop *loop, struct aio_node *node)
 static void aio_deadline_begin_(struct aio_deadline_ *deadline, struct aio_task *task)
 {
     deadline->task = task;
-    deadline->entry = task->node.cancels;
+    deadline->entry = aio_requests_(task);
 }
 
 /* What comes out of the scope for an error that goes into its end: only its own request, and only if
@@ -4043,7 +4054,7 @@ AIO_API_ int aio_group_open_(struct aio_group *group, struct aio_coro *owner, un
     group->owner_task = task;
     group->limit = limit;
     group->flags = (uint8_t)flags;
-    group->entry = task->node.cancels;
+    group->entry = aio_requests_(task);
     return 0;
 }
 
@@ -4528,9 +4539,11 @@ AIO_API_ bool aio_timeout_enter_(struct aio_coro *self, uint16_t pc)
     return first;
 }
 
-/* What comes out of it for the error that the frame has. */
+/* What comes out of it for the error that the frame has. A request that is pending still has hurt nobody. */
 static int aio_timeout_end_(struct aio_timeout *timeout, struct aio_coro *self)
 {
+    if (timeout->deadline.task->node.flags & AIO_N_MUST_CANCEL_)
+        timeout->expired = false;
     aio_scope_close_(&timeout->scope);
     return aio_deadline_end_(aio_thread_.loop, &timeout->deadline, self->error);
 }
@@ -4555,7 +4568,11 @@ AIO_API_ struct aio_coro *aio_timeout_close_(struct aio_coro *self, uint16_t pc)
 /* The body is left by a return, or by an error that came while something newer was settled. */
 static void aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self)
 {
-    self->error = aio_timeout_end_(aio_scope_timeout_(scope), self);
+    int error = aio_timeout_end_(aio_scope_timeout_(scope), self);
+    if (error == AIO_ETIMEDOUT && self->error == AIO_ECANCELED && self->flags & AIO_F_FINALLY_)
+        aio_timeout_forgive_(aio_scope_timeout_(scope), self);
+    else
+        self->error = error;
 }
 
 AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self)
@@ -4661,7 +4678,7 @@ static void aio_generator_move_(struct aio_generator_ *generator, struct aio_tas
     for (scope = generator->open; scope; scope = scope->next)
         if (scope->kind == AIO_SCOPE_GROUP_) {
             aio_scope_group_(scope)->owner_task = task;
-            aio_scope_group_(scope)->entry = task->node.cancels;
+            aio_scope_group_(scope)->entry = aio_requests_(task);
         }
 }
 
