@@ -350,7 +350,79 @@ static AIO_CORO(signals)
     AIO_END;
 }
 
-enum { PARTS = 8 };
+/* A refused scope does not enter its block; a refused generator is discarded. */
+struct scopes { AIO_FRAME(void); struct aio_timeout outer, inner; struct aio_group group; int token, error; };
+static AIO_CORO(scopes)
+{
+    AIO_BEGIN;
+    AIO_TIMEOUT(&self->outer, LONG) {
+        AIO_TIMEOUT(&self->inner, SHORT) {
+            if (aio_group_open(&self->group, self, 0, 0))
+                AIO_RAISE(AIO_ENOMEM);
+            self->token = token();
+            if (aio_group_spawn(&self->group, aio_new(work, self->token, LONG)) < 0)
+                give_back(self->token);
+            self->error = aio_timeout_reschedule(&self->inner, 2 * SHORT);
+            CHECK(self->error == 0 || self->error == AIO_ENOMEM, "%d", self->error);
+            AIO_AWAIT(work(LONG, 0));
+        }
+        CHECK(self->inner.expired);
+        CHECK_INT(aio_group_count(&self->group), 0);
+    }
+    CHECK(!self->outer.expired);
+    AIO_FINALLY;
+    AIO_TIMEOUT(&self->inner, 0)
+        AIO_AWAIT(work(LONG, 0));
+    CHECK_INT(aio_task_cancelling(aio_current_task()), 0);
+    AIO_END;
+}
+
+static int begun, ended;                            /* generators */
+struct counts { AIO_FRAME(int); int i; };
+static AIO_CORO(counts)
+{
+    AIO_BEGIN;
+    begun++;
+    for (; self->i < 3; self->i++) {
+        AIO_AWAIT(work(0, 0));
+        AIO_YIELD(self->i);
+    }
+    AIO_FINALLY;
+    ended++;
+    AIO_END;
+}
+struct doubles { AIO_FRAME(int); struct counts *slot; int value; };
+static AIO_CORO(doubles)
+{
+    AIO_BEGIN;
+    begun++;
+    AIO_FOREACH(self->value, self->slot, aio_new(counts))
+        AIO_YIELD(2 * self->value);
+    AIO_FINALLY;
+    CHECK(!self->slot);
+    ended++;
+    AIO_END;
+}
+struct generators { AIO_FRAME(void); struct counts *kept; struct doubles *slot; int value, sum; bool more; };
+static AIO_CORO(generators)
+{
+    AIO_BEGIN;
+    begun = ended = 0;
+    self->kept = aio_new(counts);
+    AIO_NEXT(self->more, self->value, self->kept);
+    CHECK(self->more);
+    AIO_FOREACH(self->value, self->slot, aio_new(doubles))
+        self->sum += self->value;
+    CHECK_INT(self->sum, 6);
+    AIO_FINALLY;
+    CHECK(!self->slot);
+    AIO_CLOSE(self->kept);
+    CHECK(!self->kept);
+    CHECK_INT(ended, begun);
+    AIO_END;
+}
+
+enum { PARTS = 10 };
 static struct aio_void *part(int k)
 {
     switch (k % PARTS) {
@@ -361,6 +433,8 @@ static struct aio_void *part(int k)
     case 4: return (struct aio_void *)aio_new(groups);
     case 5: return (struct aio_void *)aio_new(fails);
     case 6: return (struct aio_void *)aio_new(sockets);
+    case 7: return (struct aio_void *)aio_new(scopes);
+    case 8: return (struct aio_void *)aio_new(generators);
     default: return (struct aio_void *)aio_new(signals);
     }
 }
