@@ -987,8 +987,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
     (err) = aio_catch_(&self->aio, aio_ret_, true, __LINE__); } while (0)
 
 /* AIO_WHILE(lvalue, awaitable) statement: awaits again and again, as long as the result is not 0
-   (the end of a file, of an iteration); break and continue work. Leaves; an error jumps, or, inside
-   AIO_FINALLY, ends the loop. */
+   (the end of a file, of an iteration); break and continue work. As the branch of an if it wants braces
+   around it, or compilers see a dangling else. Leaves; an error jumps, or, inside AIO_FINALLY, ends the loop. */
 #define AIO_WHILE(lvalue, x) AIO_WHILE2_(__COUNTER__, lvalue, x)
 #define AIO_WHILE2_(k, lvalue, x) AIO_WHILE3_(k, (k) - AIO_BEGIN_is_missing_, lvalue, x)
 #define AIO_WHILE3_(k, n, lvalue, x) \
@@ -1218,8 +1218,8 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
 /* AIO_FOREACH(lvalue, slot, generator) { ... }: for each value of the generator, which is accepted and closed
    at the end, on break, return, error and cancellation: its AIO_FINALLY runs, with AIO_ECANCELED as the error in
    flight if it had not come to its end, and may await. slot: a member of the frame, a pointer to the generator's
-   struct, for the time of the loop; NULL afterwards. continue and break work. Leaves; an error of the generator,
-   or of its cleanup, jumps. */
+   struct, for the time of the loop; NULL afterwards. continue and break work; goto must not leave it. As the branch
+   of an if it wants braces around it. Leaves; an error of the generator, or of its cleanup, jumps. */
 #define AIO_FOREACH(lvalue, slot, generator) AIO_FOREACH2_(__COUNTER__, __COUNTER__, lvalue, slot, generator)
 #define AIO_FOREACH2_(k, l, lvalue, slot, generator) \
     AIO_FOREACH3_(k, (k) - AIO_BEGIN_is_missing_, (l) - AIO_BEGIN_is_missing_, lvalue, slot, generator)

@@ -211,6 +211,115 @@ TEST(a_place_that_does_not_exist)
     CHECK_STR(dies(run_lost), "(status 0)");
 }
 
+/* ------------------------------------------------------------------ timeouts and generators */
+
+SCENARIO(opened_twice, struct aio_timeout scope;)
+{
+    AIO_BEGIN;
+    AIO_TIMEOUT(&self->scope, 5) {
+        AIO_TIMEOUT(&self->scope, 5)
+            AIO_AWAIT(aio_sleep(1));
+    }
+    AIO_END;
+}
+TEST(timeouts) { CHECK_DIES(run_opened_twice, "opened_twice", 0, "opens a timeout that is open already"); }
+
+struct yields { AIO_FRAME(int); char how; struct aio_timeout scope; struct aio_group group; };
+static AIO_CORO(yields)
+{
+    AIO_BEGIN;
+    if (self->how == 't') {
+        AIO_TIMEOUT(&self->scope, 5)
+            AIO_YIELD(1);
+    }
+    if (self->how == 'g') {
+        aio_group_open(&self->group, self, 0, 0);
+        if (aio_group_spawn(&self->group, aio_new(nap, 5)) < 0)
+            AIO_RAISE(AIO_ENOMEM);
+        AIO_YIELD(1);
+    }
+    if (self->how == 's')
+        AIO_AWAIT(aio_sleep(5));
+    if (self->how != 'f')
+        AIO_YIELD(1);
+    AIO_FINALLY;
+    if (self->how == 'f')
+        AIO_YIELD(1);
+    AIO_END;
+}
+SCENARIO(yields_awaited, ) { AIO_BEGIN; AIO_AWAIT(aio_new(yields)); AIO_END; }
+SCENARIO(yields_as_task, struct yields *task;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(yields));
+    AIO_AWAIT(self->task);
+    AIO_END;
+}
+#define YIELDS(name, how) \
+    SCENARIO(name, struct yields *slot; int value;) \
+    { AIO_BEGIN; AIO_FOREACH(self->value, self->slot, aio_new(yields, how)) { } AIO_END; }
+YIELDS(yields_in_finally, 'f')
+YIELDS(yields_in_timeout, 't')
+YIELDS(yields_with_members, 'g')
+SCENARIO(foreach_over_task, struct yields *slot; int value;)
+{
+    AIO_BEGIN;
+    AIO_FOREACH(self->value, self->slot, aio_create_task(aio_new(yields))) { }
+    AIO_END;
+}
+SCENARIO(foreach_over_open, struct yields *open, *slot; int value; bool more;)
+{
+    AIO_BEGIN;
+    self->open = aio_new(yields);
+    AIO_NEXT(self->more, self->value, self->open);
+    AIO_FOREACH(self->value, self->slot, self->open) { }
+    AIO_END;
+}
+static struct yields *shared;
+struct asks { AIO_FRAME(void); int value; bool more; };
+static AIO_CORO(asks) { AIO_BEGIN; AIO_NEXT(self->more, self->value, shared); AIO_END; }
+SCENARIO(asked_by_two, struct asks *task; int value; bool more;)
+{
+    AIO_BEGIN;
+    shared = aio_new(yields, 's');
+    self->task = aio_create_task(aio_new(asks));
+    AIO_NEXT(self->more, self->value, shared);
+    AIO_END;
+}
+SCENARIO(closed_while_asked, struct asks *task; int value; bool more;)
+{
+    AIO_BEGIN;
+    shared = aio_new(yields, 's');
+    self->task = aio_create_task(aio_new(asks));
+    AIO_AWAIT(aio_sleep(1));
+    AIO_CLOSE(shared);
+    AIO_END;
+}
+/* The line of the k-th AIO_YIELD of yields stands in the message; only that it is one of this file is checked. */
+static const char *without_line(const char *text)
+{
+    static char kept[512];
+    const char *at = strstr(text, ".c:"), *end = at ? strchr(at, ')') : NULL;
+    if (!end)
+        return text;
+    snprintf(kept, sizeof kept, "%.*s%s", (int)(at + 2 - text), text, end);
+    return kept;
+}
+#define CHECK_YIELD(function, message) \
+    CHECK_STR(without_line(dies(function)), death_text(__FILE__, "yields", 0, message))
+TEST(generators)
+{
+    CHECK_YIELD(run_yields_awaited, "AIO_YIELD in a coroutine that was not asked by AIO_FOREACH or AIO_NEXT");
+    CHECK_YIELD(run_yields_as_task, "AIO_YIELD in a coroutine that was not asked by AIO_FOREACH or AIO_NEXT");
+    CHECK_YIELD(run_yields_in_finally, "AIO_YIELD in AIO_FINALLY");
+    CHECK_YIELD(run_yields_in_timeout, "AIO_YIELD inside a timeout, or while its group has members");
+    CHECK_YIELD(run_yields_with_members, "AIO_YIELD inside a timeout, or while its group has members");
+    CHECK_DIES(run_foreach_over_task, "yields", 0, "is a task or a future, a coroutine object was expected");
+    CHECK_DIES(run_foreach_over_open, "yields", 0, "a coroutine object runs only once");
+    CHECK_DIES(run_asked_by_two, "yields", 0, "a generator is asked while it runs");
+    CHECK_DIES(run_closed_while_asked, "yields", 0, "a generator is closed while it runs");
+}
+
 static struct aio_callback callback;
 SCENARIO(callback_twice, )
 {
@@ -241,5 +350,6 @@ TEST(a_loop_on_another_thread)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(a_coroutine_object_runs_only_once), T(a_release_too_many), T(futures), T(wrong_arguments),
-        T(a_place_that_does_not_exist), T(callbacks), T(a_loop_on_another_thread));
+        T(a_place_that_does_not_exist), T(timeouts), T(generators), T(callbacks),
+        T(a_loop_on_another_thread));
 }
