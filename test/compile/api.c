@@ -298,6 +298,75 @@ static AIO_CORO(tasks)
     AIO_END;
 }
 
+/* Deadlines for a part of a body, and generators. */
+struct pairs { AIO_FRAME(struct point); int n; struct point p; struct aio_timeout scope; };
+static AIO_CORO(pairs)
+{
+    AIO_BEGIN;
+    for (; self->p.x < self->n; self->p.x++) {
+        AIO_TIMEOUT(&self->scope, AIO_MS(2))
+            AIO_AWAIT(aio_sleep(AIO_MS(self->p.x)));
+        self->p.y += self->scope.expired;
+        AIO_YIELD(self->p);
+    }
+    AIO_FINALLY;
+    AIO_AWAIT(aio_sleep(1));
+    AIO_END;
+}
+struct letters { AIO_FRAME(char); int *cleanups; };
+static AIO_CORO(letters)
+{
+    AIO_BEGIN;
+    AIO_YIELD('a'); AIO_YIELD('b'); AIO_YIELD('c');
+    AIO_FINALLY;
+    ++*self->cleanups;
+    AIO_END;
+}
+struct scopes {
+    AIO_FRAME(void);
+    struct point p;
+    char c;
+    int sum, cleanups;
+    bool more;
+    struct pairs *pairs, slot;
+    struct letters *letters;
+    struct aio_timeout outer, inner;
+};
+static AIO_CORO(scopes)
+{
+    AIO_BEGIN;
+    AIO_FOREACH(self->p, self->pairs, aio_new(pairs, .n = 4))
+        self->sum += self->p.x;
+    REQUIRE(self->sum == 6 && self->p.y == 2 && !self->pairs);
+    AIO_FOREACH(self->p, self->pairs, aio_place(&self->slot, pairs, .n = 9)) {
+        AIO_FOREACH(self->c, self->letters, aio_new(letters, .cleanups = &self->cleanups)) {
+            if (self->c == 'a')
+                continue;
+            break;
+        }
+        REQUIRE(self->c == 'b' && !self->letters);
+        if (self->p.x == 1)
+            break;
+    }
+    REQUIRE(self->cleanups == 2 && self->p.x == 1 && !self->pairs);
+    self->letters = aio_new(letters, .cleanups = &self->cleanups);
+    AIO_NEXT(self->more, self->c, self->letters); REQUIRE(self->more && self->c == 'a');
+    AIO_CLOSE(self->letters); AIO_CLOSE(self->letters);
+    REQUIRE(!self->letters && self->cleanups == 3);
+    AIO_TIMEOUT(&self->outer, AIO_SEC(1)) {
+        AIO_TIMEOUT_AT(&self->inner, aio_now() + AIO_MS(5))
+            AIO_AWAIT(aio_sleep(AIO_SEC(9)));
+        REQUIRE(self->inner.expired && !self->outer.expired);
+        REQUIRE(aio_timeout_reschedule(&self->inner, 5) == AIO_EINVAL);
+        REQUIRE(aio_timeout_reschedule(&self->outer, AIO_FOREVER) == 0 && self->outer.when == AIO_FOREVER);
+        REQUIRE(aio_timeout_reschedule_at(&self->outer, aio_now() + 5) == 0);
+        AIO_FOREACH(self->c, self->letters, aio_new(letters, .cleanups = &self->cleanups))
+            AIO_AWAIT(aio_sleep(9));
+    }
+    REQUIRE(self->outer.expired && !self->letters && self->cleanups == 4);
+    AIO_END;
+}
+
 static void on_error(struct aio_loop *loop, const struct aio_report *report)
 {
     ++*(int *)loop->user;
@@ -322,6 +391,7 @@ int main(void)
 #ifndef KEYWORDS_ONLY
     failed |= aio_run(aio_new(positional));
 #endif
+    failed |= aio_run(aio_new(scopes));
     failed |= aio_run(result, aio_new(tasks)) || result != 7;
     failed |= aio_run(s, aio_new(text, .of = "s")) || strcmp(s, "s") != 0;
     failed |= aio_run(b, aio_new(fill, .c = 'b')) || b.text[2999] != 'b';
