@@ -465,6 +465,8 @@ struct aio_options {
     void *user;                         /* becomes loop->user */
     bool debug;                         /* report slow steps, and handles and tasks that are left over at
                                            the end; AIO_DEBUG, which finds more, implies it */
+    aio_time shutdown_timeout;          /* how long each step of aio_loop_close may take; 0: 300 s, which is
+                                           what asyncio gives its threads; AIO_FOREVER: as long as it takes */
 };
 
 struct aio_loop {
@@ -482,6 +484,9 @@ struct aio_loop {
     unsigned since_look;                /* resumptions since timers and descriptors were looked at */
     uint8_t running, closing, stopping, open, debug;
     uint32_t seq;                       /* of the next task */
+    uint32_t closing_seq;               /* of the last one that is waited for in this round of the closing */
+    size_t closing_count;               /* how many of them are left */
+    aio_time shutdown_timeout;
     size_t task_count;                  /* unfinished ones */
     struct aio_task *free_tasks;
     struct aio_slab_ *slabs;
@@ -1084,6 +1089,15 @@ AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name);
 AIO_API_ struct aio_any *aio_current_task(void);
 /* The unfinished tasks of a loop in order of creation, borrowed, at most n; how many there are. */
 AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, size_t n);
+
+/* Task-local values, as Python's context variables: static struct aio_local user = { "nobody" }; its address is the
+   key. A task begins with the values of the task that created it, as they were then; what it sets is seen by itself,
+   the coroutines it awaits, and the tasks it creates from then on. */
+struct aio_local { void *initial; /* what it is where nobody has set it */ };
+/* The value for the task that runs; in a callback and outside a loop, and before it was ever set, the initial one. */
+AIO_API_ void *aio_local_get(const struct aio_local *local);
+/* Sets it; the value is not copied. 0; AIO_ENOMEM, and nothing is changed; AIO_EPERM: no task runs. */
+AIO_API_ int aio_local_set(const struct aio_local *local, void *value);
 
 /* --------------------------------------------------------------------------------- futures */
 
@@ -1820,11 +1834,37 @@ AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c);
 #define aio_loop_init(loop, options) aio_loop_init_((loop), (options), AIO_DEFAULT_POLLER)
 AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *options,
                             const struct aio_poller *poller);
-/* aio_loop_run_until_complete(loop, coroutine): runs it as a task to its end; other tasks live on
-   till the next run. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running, AIO_EINVAL if it is
+/* aio_loop_run_until_complete(loop, coroutine), aio_loop_run_until_complete(loop, lvalue, coroutine): runs it as a task
+   to its end, and takes its result; other tasks live on till the next run. With aio_loop_init before and aio_loop_close
+   after several of these, the loop is asyncio.Runner. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running, AIO_EINVAL if it is
    closed. aio_loop_stop does not end it. */
-#define aio_loop_run_until_complete(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c))
-AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c);
+#define aio_loop_run_until_complete(...) \
+    AIO_SELECT3_(__VA_ARGS__, AIO_COMPLETE3_, AIO_COMPLETE2_, , )(__VA_ARGS__)
+AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c, size_t offset, void *result,
+                                          size_t size);
+#define AIO_COMPLETE2_(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c), 0, NULL, 0)
+#if defined __cplusplus
+}
+template <class T, class L> inline int aio_loop_complete_typed_(struct aio_loop *loop, T *c, L &lvalue)
+{
+    decltype(c->result) result;
+    int error = aio_loop_run_until_complete_(loop, (struct aio_coro *)(void *)c, offsetof(T, result), &result,
+                                             sizeof result);
+    lvalue = result;
+    return error;
+}
+extern "C" {
+#define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_complete_typed_((loop), (c), (lvalue))
+#elif AIO_STATEMENT_EXPRESSIONS
+#define AIO_COMPLETE3_(loop, lvalue, c) __extension__ ({ \
+    aio_typeof_((c)->result) aio_result_; \
+    int aio_error_ = aio_loop_run_until_complete_((loop), aio_of_(c), AIO_RESULT_OFFSET_(c), &aio_result_, \
+        sizeof aio_result_); \
+    (lvalue) = aio_result_; aio_error_; })
+#else
+#define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_run_until_complete_((loop), aio_of_(c), \
+    AIO_RESULT_OFFSET_(c), &(lvalue), sizeof (lvalue) == sizeof (c)->result ? sizeof (lvalue) : 0)
+#endif
 /* Runs until aio_loop_stop, which lets the turn end that is going on; called before, there is one
    turn. 0, AIO_EBUSY, AIO_EINVAL (the loop is closed), or an error of the poller's. */
 AIO_API_ int aio_loop_run_forever(struct aio_loop *loop);
@@ -1840,10 +1880,13 @@ AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop);
 /* The same as a timeout for poll(2): milliseconds, rounded up; -1: no limit. 10 at most for a poller that has
    no descriptor to wait for, which must be given turns all the same. */
 AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop);
-/* Cancels what is unfinished in order of creation, waits for its end, runs the callbacks that are due
-   (others are forgotten, and may be used again), and gives everything back. Handles that are still held
-   stay valid until they are released; debug names them. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if
-   tasks were left that could never end (they are lost, and debug names them). Twice is once. */
+/* In this order, as asyncio.run does it: cancels what is unfinished in order of creation and waits for its end;
+   what was born meanwhile lives as long as those do, and is then cancelled in turn; closes generators that AIO_NEXT
+   has begun; runs the callbacks that are due (others are forgotten, and may be used again); stops threads
+   (aio_thread.h); gives everything back. Each step may take options.shutdown_timeout; who takes longer is reported
+   by name and place, and lost: its cleanup does not go on. Handles that are still held stay valid until they are
+   released; debug names them. 0; AIO_EBUSY from inside its run; AIO_ETIMEDOUT; AIO_EDEADLK if tasks were left that
+   could never end (they are lost, and debug names them). Twice is once. */
 AIO_API_ int aio_loop_close(struct aio_loop *loop);
 /* The time, read from the clock now. */
 AIO_API_ aio_time aio_loop_time(struct aio_loop *loop);
@@ -1860,6 +1903,10 @@ AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callba
 /* Takes it back: true if it was waiting, and then nothing points at it any more. O(log n) for timers,
    O(n) in the length of the ready queue for others. Not for posted ones. */
 AIO_API_ bool aio_callback_cancel(struct aio_callback *callback);
+/* Is it waiting to be called? Not for posted ones. */
+AIO_API_ bool aio_callback_pending(const struct aio_callback *callback);
+/* When a timer's callback is due; AIO_FOREVER: it waits for no point in time. */
+AIO_API_ aio_time aio_callback_when(const struct aio_callback *callback);
 /* Calls callback->fn from the loop, in the order of the posts. The one function that any thread,
    signal handler or interrupt may call; lock-free. Post it again only after fn has begun, and nothing once
    the loop is being closed. */
@@ -3187,6 +3234,7 @@ struct aio_extension_ {
     struct aio_group *group;            /* the group it is a member of */
     struct aio_task *before, *after;    /* its neighbours there */
     bool keep;                          /* the group keeps a handle of it */
+    struct aio_context_ *context;       /* its task-local values, or NULL */
 };
 
 static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *generator);
@@ -3201,8 +3249,96 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
     return task->extension;
 }
 
+/* Task-local values. Shared by tasks, and copied by whoever sets one. */
+struct aio_context_ {
+    uint32_t refs, count;
+    struct aio_context_value_ { const struct aio_local *key; void *value; } values[1];
+};
+
+static size_t aio_context_size_(uint32_t count)
+{
+    return offsetof(struct aio_context_, values) + count * sizeof(struct aio_context_value_);
+}
+
+static void aio_context_unref_(struct aio_context_ *context)
+{
+    if (context && --context->refs == 0)
+        aio_free_(context, aio_context_size_(context->count));
+}
+
+static struct aio_context_value_ *aio_context_find_(struct aio_context_ *context, const struct aio_local *key)
+{
+    uint32_t i;
+    for (i = 0; context && i < context->count; i++)
+        if (context->values[i].key == key)
+            return &context->values[i];
+    return NULL;
+}
+
+/* The task's own copy, with room for so many values; NULL: no memory. */
+static struct aio_context_ *aio_context_own_(struct aio_extension_ *extension, uint32_t count)
+{
+    struct aio_context_ *old = extension->context, *own;
+    if (old && old->refs == 1 && old->count == count)
+        return old;
+    own = (struct aio_context_ *)aio_own_alloc_(aio_context_size_(count));
+    if (!own)
+        return NULL;
+    if (old)
+        aio_memcpy_(own, old, aio_context_size_(old->count));
+    own->refs = 1;
+    own->count = count;
+    aio_context_unref_(old);
+    extension->context = own;
+    return own;
+}
+
+static struct aio_task *aio_running_task_(void) { return aio_thread_.loop ? aio_thread_.loop->current : NULL; }
+
+AIO_API_ void *aio_local_get(const struct aio_local *local)
+{
+    struct aio_task *task = aio_running_task_();
+    struct aio_context_ *context = task && task->extension ? task->extension->context : NULL;
+    struct aio_context_value_ *found = aio_context_find_(context, local);
+    return found ? found->value : local->initial;
+}
+
+AIO_API_ int aio_local_set(const struct aio_local *local, void *value)
+{
+    struct aio_task *task = aio_running_task_();
+    struct aio_context_ *context;
+    struct aio_context_value_ *found;
+    uint32_t count;
+    if (!task)
+        return AIO_EPERM;
+    if (!aio_extend_(task))
+        return AIO_ENOMEM;
+    context = task->extension->context;
+    count = context ? context->count : 0;
+    context = aio_context_own_(task->extension, count + !aio_context_find_(context, local));
+    if (!context)
+        return AIO_ENOMEM;
+    found = count == context->count ? aio_context_find_(context, local) : &context->values[count];
+    found->key = local;
+    found->value = value;
+    return 0;
+}
+
+/* A new task begins with the values of the one that runs. False: no memory. */
+static AIO_NOINLINE_ bool aio_context_inherit_(struct aio_task *task, const struct aio_extension_ *from)
+{
+    if (!from->context)
+        return true;
+    if (!aio_extend_(task))
+        return false;
+    task->extension->context = from->context;
+    from->context->refs++;
+    return true;
+}
+
 static void aio_extension_free_(struct aio_extension_ *extension)
 {
+    aio_context_unref_(extension->context);
     aio_free_(extension, sizeof *extension);
 }
 
@@ -3302,6 +3438,17 @@ AIO_API_ void aio_discard_(struct aio_coro *c)
     }
 }
 
+/* The undoing of aio_task_make_, as long as nobody has seen the task. */
+static AIO_COLD_ void aio_task_unmake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c)
+{
+    loop->task_count--;
+    if (task->extension)
+        aio_extension_free_(task->extension);
+    c->flags &= (uint16_t)~AIO_F_ROOT_;
+    aio_task_free_(task);
+    aio_discard_(c);
+}
+
 /* Makes a record for c, which is discarded if that fails. The task is not queued yet. */
 static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_coro *c, int refs)
 {
@@ -3324,18 +3471,12 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
     c->up.task = task;
     c->flags |= AIO_F_ROOT_;
     loop->task_count++;
+    if (aio_unlikely_(loop->current && loop->current->extension) &&
+        !aio_context_inherit_(task, loop->current->extension)) {
+        aio_task_unmake_(loop, task, c);
+        return NULL;
+    }
     return task;
-}
-
-/* The undoing of that, as long as nobody has seen it. */
-static void aio_task_unmake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c)
-{
-    loop->task_count--;
-    if (task->extension)
-        aio_extension_free_(task->extension);
-    c->flags &= (uint16_t)~AIO_F_ROOT_;
-    aio_task_free_(task);
-    aio_discard_(c);
 }
 
 /* aio_sleep(0) is no object, and an operation does not last: who needs something that can be a task gets it. */
@@ -3577,6 +3718,7 @@ static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
 static AIO_NOINLINE_ void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
                                                  struct aio_coro *root);
 
+static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task);
 static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
     if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_) && !root->error)
@@ -3585,6 +3727,8 @@ static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_tas
     task->node.place = AIO_AT_DONE_;
     task->leaf = root;
     loop->task_count--;
+    if (aio_unlikely_(loop->closing) && aio_task_closing_(loop, task))
+        loop->closing_count--;
     aio_notify_all_(&task->waiters, root);
     if (task->extension && task->extension->group)
         aio_group_member_done_(loop, task, root);
@@ -4854,9 +4998,10 @@ static bool aio_generators_close_(struct aio_loop *loop)
         next = generator->older;
         if (closer)
             closer->generator = generator;
-        if (aio_spawn_(loop, (struct aio_coro *)(void *)closer) == 0)
+        if (aio_spawn_(loop, (struct aio_coro *)(void *)closer) == 0) {
             any = true;
-        else
+            aio_task_set_name_(&closer->aio, generator->body->type->name);
+        } else
             aio_report_(loop, "a generator could not be closed", AIO_ENOMEM, NULL, NULL);
     }
     return any;
@@ -6367,6 +6512,17 @@ AIO_API_ bool aio_callback_cancel(struct aio_callback *callback)
     return true;
 }
 
+AIO_API_ bool aio_callback_pending(const struct aio_callback *callback)
+{
+    return callback->node.place != AIO_AT_NOTHING_;
+}
+
+AIO_API_ aio_time aio_callback_when(const struct aio_callback *callback)
+{
+    return callback->node.place == AIO_AT_TIMER_ ?
+        callback->loop->timers[callback->node.u.timer.index].deadline : AIO_FOREVER;
+}
+
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback)
 {
     aio_check_thread_(loop, NULL);
@@ -6654,10 +6810,21 @@ static int aio_loop_complete_(struct aio_loop *loop, struct aio_coro *c, struct 
     return error ? error : aio_task_error_(*root);
 }
 
-AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c)
+/* Takes the result out of a coroutine's frame; zero, if it never ran. */
+static void aio_result_take_(const struct aio_coro *root, size_t offset, void *result, size_t size)
+{
+    if (result && root)
+        aio_memcpy_(result, (const char *)root + offset, size);
+    else if (result)
+        aio_memset_(result, 0, size);
+}
+
+AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c, size_t offset, void *result,
+                                          size_t size)
 {
     struct aio_coro *root;
     int error = aio_loop_complete_(loop, c, &root);
+    aio_result_take_(root, offset, result, size);
     aio_release_(root);
     return error;
 }
@@ -6697,6 +6864,7 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     loop->on_error = options ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
     loop->debug = AIO_DEBUG || (options && options->debug);
+    loop->shutdown_timeout = options && options->shutdown_timeout ? options->shutdown_timeout : AIO_SEC(300);
     loop->poller_fd = -1;
     loop->thread = &aio_thread_;
     error = loop->poller->open(loop);
@@ -6709,15 +6877,14 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     return 0;
 }
 
-/* Is it unfinished, and was it created after *since? NULL: after anything. */
-static bool aio_task_since_(const struct aio_task *task, const uint32_t *since)
+/* Is it one of those that this round of the closing waits for? */
+static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task)
 {
-    return aio_task_unfinished_(task) && (!since || (int32_t)(task->node.seq - *since) > 0);
+    return (int32_t)(task->node.seq - loop->closing_seq) <= 0;
 }
 
-/* Cancels every unfinished task that was created after *since, oldest first. Without memory for a list
-   of them: in the order they lie in. */
-static void aio_cancel_all_(struct aio_loop *loop, const uint32_t *since)
+/* Cancels every unfinished task, oldest first. Without memory for a list of them: in the order they lie in. */
+static void aio_cancel_all_(struct aio_loop *loop)
 {
     size_t count = aio_tasks_collect_(loop, NULL, 0), i;
     struct aio_task **tasks = (struct aio_task **)aio_block_new_(count * sizeof *tasks);
@@ -6727,39 +6894,75 @@ static void aio_cancel_all_(struct aio_loop *loop, const uint32_t *since)
         aio_tasks_collect_(loop, tasks, count);
         aio_tasks_sort_(tasks, count);
         for (i = 0; i < count; i++)
-            if (aio_task_since_(tasks[i], since))
-                aio_request_cancel_(tasks[i]);
+            aio_request_cancel_(tasks[i]);
         aio_block_free_(tasks, count * sizeof *tasks);
         return;
     }
     for (slab = loop->slabs; slab; slab = slab->next)
         for (k = 0; k < slab->carved; k++)
-            if (aio_task_since_(aio_slab_task_(slab, k), since))
+            if (aio_task_unfinished_(aio_slab_task_(slab, k)))
                 aio_request_cancel_(aio_slab_task_(slab, k));
 }
 
-/* Until no task is left. Tasks that are born while others clean up are cancelled too, each task once:
-   a second request would hurry the cleanup that the first one began. Then the callbacks that are due:
-   the end of the last task, say, and what other threads have posted. */
+/* Who has not ended in time. */
+static AIO_COLD_ void aio_report_culprits_(struct aio_loop *loop)
+{
+    size_t count = aio_tasks_collect_(loop, NULL, 0), i;
+    struct aio_task **tasks = (struct aio_task **)aio_block_new_(count * sizeof *tasks);
+    struct aio_print_ text;
+    aio_print_open_(&text, NULL);
+    aio_put_(&text.sink, "did not end within ");
+    aio_put_seconds_(&text.sink, loop->shutdown_timeout);
+    aio_put_(&text.sink, " of the loop's closing");
+    text.text[text.n] = 0;
+    if (!tasks) {
+        aio_report_place_(loop, text.text, NULL, "a task", NULL, 0);
+        return;
+    }
+    aio_tasks_collect_(loop, tasks, count);
+    aio_tasks_sort_(tasks, count);
+    for (i = 0; i < count; i++) {
+        struct aio_coro *root = aio_root_of_(tasks[i]), *leaf = tasks[i]->leaf;
+        aio_report_place_(loop, text.text, root, aio_task_name_(root), leaf->type->file, aio_line_(leaf));
+    }
+    aio_block_free_(tasks, count * sizeof *tasks);
+}
+
+/* Waits for all tasks that there are; others may be born meanwhile. 0 or an error. */
+static int aio_loop_finish_tasks_(struct aio_loop *loop)
+{
+    aio_time deadline = aio_deadline_after_(loop, loop->shutdown_timeout), left;
+    int error = 0;
+    loop->closing_seq = loop->seq;
+    loop->closing_count = loop->task_count;
+    while (loop->closing_count && error >= 0) {
+        left = deadline - loop->poller->now(loop);
+        if (left <= 0) {
+            aio_report_culprits_(loop);
+            return AIO_ETIMEDOUT;
+        }
+        if (deadline == AIO_FOREVER || (!loop->timer_count && !loop->poller->wake))
+            left = -1;                              /* and a virtual clock sees that nothing can happen any more */
+        error = aio_turns_(loop, left, NULL);
+    }
+    return error < 0 ? error : 0;
+}
+
+/* Until no task is left, and nothing to be called: the end of the last task, say, and what other threads have
+   posted. What is born while others clean up may be what they wait for: its turn comes after them. */
 static int aio_loop_drain_(struct aio_loop *loop)
 {
     int error = 0;
-    uint32_t seen = loop->seq, seq;
-    aio_cancel_all_(loop, NULL);
     do {
         while (loop->task_count && error >= 0) {
-            if (seen != loop->seq) {
-                seq = loop->seq;
-                aio_cancel_all_(loop, &seen);
-                seen = seq;
-            }
-            error = aio_turns_(loop, -1, NULL);
+            aio_cancel_all_(loop);
+            error = aio_loop_finish_tasks_(loop);
         }
+        if (error >= 0 && aio_generators_close_(loop))
+            error = aio_loop_finish_tasks_(loop);
         if (error >= 0)
             error = aio_turns_(loop, 0, NULL);
-        if (error >= 0 && !loop->task_count && aio_generators_close_(loop))
-            seen = loop->seq;                       /* not to be cancelled */
-    } while (loop->task_count && error >= 0);
+    } while ((loop->task_count || loop->generators) && error >= 0);
     return error < 0 ? error : 0;
 }
 
@@ -6938,10 +7141,7 @@ AIO_API_ int aio_run_(const struct aio_options *options, const struct aio_poller
         aio_discard_(c);
     else
         error = aio_run_loop_(&loop, c, &root, false);
-    if (result && root)
-        aio_memcpy_(result, (const char *)root + offset, size);
-    else if (result)
-        aio_memset_(result, 0, size);
+    aio_result_take_(root, offset, result, size);
     aio_release_(root);
     return error;
 }
