@@ -6983,8 +6983,8 @@ static void aio_report_unawaited_(struct aio_loop *loop)
 #define aio_report_unawaited_(loop) (void)(loop)
 #endif
 
-/* What should not be there any more when a loop is closed. */
-static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
+/* What should not be there any more when a loop is closed. named: the tasks that have not ended were. */
+static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop, bool named)
 {
     struct aio_slab_ *slab;
     uint32_t i;
@@ -6994,7 +6994,7 @@ static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
             struct aio_task *task = aio_slab_task_(slab, i);
             bool done = task->node.place == AIO_AT_DONE_;
             struct aio_coro *root;
-            if (task->node.place == AIO_AT_NOTHING_ || (done && task->node.flags & AIO_N_SPAWNED_))
+            if (task->node.place == AIO_AT_NOTHING_ || (done ? task->node.flags & AIO_N_SPAWNED_ : named))
                 continue;
             root = aio_root_of_(task);
             aio_report_place_(loop, done ? "was never released" : "was destroyed while pending", root,
@@ -7096,7 +7096,7 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
     loop->closing = 2;                              /* no more tasks */
     aio_at_close_(loop);
     if (loop->debug)
-        aio_report_leftovers_(loop);
+        aio_report_leftovers_(loop, error == AIO_ETIMEDOUT);
     aio_loop_leave_(loop);
     loop->poller->close(loop);
     aio_loop_free_(loop);
