@@ -625,7 +625,6 @@ CORO_TEST(budget, struct all all; struct spins *task; int k, error; char kind;)
         CHECK_INT(self->task->done, AIO_BUDGET);
         AIO_AWAIT(aio_sleep(0));
         CHECK_INT(self->task->done, 2 * AIO_BUDGET);
-        AIO_AWAIT(aio_sleep(1));
         CHECK(aio_task_cancel(self->task));     /* which strikes while it lets others run */
         AIO_TRY(self->error, self->task);
         CHECK_INT(self->error, AIO_ECANCELED);
@@ -645,7 +644,8 @@ CORO_TEST(budget_then_waits, struct all all; struct spins *task; struct asks *la
     self->task = aio_create_task(aio_new(spins, &self->all, 'l'));
     AIO_AWAIT(aio_sleep(0));
     CHECK(aio_lock_try_acquire(&self->all.lock));
-    AIO_AWAIT(aio_sleep(1));
+    AIO_AWAIT(aio_sleep(0));
+    AIO_AWAIT(aio_sleep(0));
     CHECK_INT(self->task->done, AIO_BUDGET);
     CHECK(self->all.lock.waiters);
     aio_lock_release(&self->all.lock);
