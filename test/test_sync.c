@@ -1062,6 +1062,7 @@ CORO_TEST(barrier_reset_and_abort, struct aio_barrier barrier; struct meets *tas
     aio_barrier_reset(&self->barrier);
     CHECK_INT(self->barrier.waiting, 0);
     CHECK(!self->barrier.broken);
+    AIO_TRY(self->error, self->tasks[0]);
     AIO_TRY(self->error, self->tasks[1]);
     CHECK_INT(self->error, AIO_EBROKEN);
     CHECK_NOTES("1:0,-4098 2:0,-4098 ");
@@ -1074,6 +1075,7 @@ CORO_TEST(barrier_reset_and_abort, struct aio_barrier barrier; struct meets *tas
     AIO_AWAIT(aio_sleep(1));
     aio_barrier_abort(&self->barrier);
     CHECK(self->barrier.broken);
+    AIO_TRY(self->error, self->tasks[0]);
     AIO_TRY(self->error, self->tasks[1]);
     AIO_TRY(self->error, aio_barrier_wait(&self->barrier));
     CHECK_INT(self->error, AIO_EBROKEN);        /* until it is reset */
