@@ -4789,6 +4789,7 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
 AIO_API_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
                                            const char *file, uint32_t line)
 {
+    aio_check_buffer(item, "aio_channel_recv");
     channel->queue.channel |= AIO_CHANNEL_;
     return (struct aio_int *)(void *)aio_queue_get_(&channel->queue, item, size, file, line);
 }
