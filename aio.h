@@ -1497,7 +1497,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *co
 /* One task at a time. */
 struct aio_lock {
     struct aio_node *waiters;           /* private */
-    struct aio_task *holder;            /* private: the task it was taken for, or NULL */
+    uint32_t holder;                    /* private: the number of the task it was taken for, or 0 */
     bool locked;                        /* read only */
 };
 /* Waits until the lock is the task's own. It is not recursive: taking it twice waits for somebody else to
@@ -2529,7 +2529,7 @@ static struct aio_object_ *aio_object_of_(const struct aio_coro *c)
 
 static bool aio_has_origin_(const struct aio_coro *c)
 {
-    return c && c->type && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
+    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
 }
 
 static const char *aio_type_file_(const struct aio_coro *c)
@@ -4065,6 +4065,16 @@ static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *in
     return inner->type->body(inner, NULL);
 }
 
+/* What the task was given has arrived, and all that is left of the task is deadlines around it: with no suspension
+   to come for a request to strike at, it ends with that, and not as if it had never got it. */
+static AIO_NOINLINE_ void aio_proxy_granted_(const struct aio_coro *c)
+{
+    while ((c->flags & (AIO_F_PROXY_ | AIO_F_ROOT_)) == AIO_F_PROXY_)
+        c = c->up.caller;
+    if (c->flags & AIO_F_PROXY_)
+        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
+}
+
 /* The end: the result and the error of ret become the proxy's. */
 static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
 {
@@ -4078,6 +4088,8 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     if (aio_has_result_(ret, proxy->size))
         aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
+    if (ret->pc == AIO_PC_GRANTED_)
+        aio_proxy_granted_(c);
     if (c->error && loop->trace.last == ret) {      /* the trace goes on through the proxy */
         loop->trace.last = c;
         loop->trace.error = c->error;
@@ -5183,7 +5195,7 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 static void aio_lock_take_(struct aio_lock *lock, struct aio_task *task)
 {
     lock->locked = true;
-    lock->holder = task;
+    lock->holder = task ? task->node.seq : 0;       /* a record may be another task's later */
 }
 
 AIO_API_ bool aio_lock_try_acquire(struct aio_lock *lock)
@@ -5217,15 +5229,18 @@ AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_
     struct aio_task *task;
     AIO_PROMISED_(lock->locked, "releases a lock that nobody holds");
     task = lock->waiters ? aio_first_waiter_(&lock->waiters) : NULL;
-    lock->holder = task;
-    lock->locked = task != NULL;
-    if (task)
-        aio_grant_(task, aio_constant_(aio_granted_));
+    lock->holder = 0;
+    lock->locked = false;
+    if (!task)
+        return;
+    aio_lock_take_(lock, task);
+    aio_grant_(task, aio_constant_(aio_granted_));
 }
 
 AIO_API_ bool aio_lock_held(const struct aio_lock *lock)
 {
-    return lock->holder && aio_thread_.loop && lock->holder == aio_thread_.loop->current;
+    const struct aio_loop *loop = aio_thread_.loop;
+    return lock->holder && loop && loop->current && lock->holder == loop->current->node.seq;
 }
 
 static struct aio_coro *aio_event_wait_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -5278,7 +5293,7 @@ static struct aio_coro *aio_condition_wait_body_(struct aio_coro *c, struct aio_
         return aio_condition_relock_(op, lock);
     case AIO_PC_NOTIFIED_:
         if (!ret->error)                            /* the lock came with it */
-            return aio_op_end_(op, aio_constant_(aio_ok_));
+            return aio_op_end_(op, ret);
         c->pc = AIO_PC_RELOCK_PASS_;
         return aio_condition_relock_(op, lock);
     case AIO_PC_RELOCK_:
@@ -5386,11 +5401,12 @@ AIO_API_ struct aio_void *aio_semaphore_take_(struct aio_semaphore *semaphore, s
 
 AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char *file, uint32_t line)
 {
-    struct aio_task *task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
-    if (!task) {
-        AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+    struct aio_task *task;
+    AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+    task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
+    if (!task)
         semaphore->value++;
-    } else if (task->leaf->type == &aio_semaphore_take_type_) {
+    else if (task->leaf->type == &aio_semaphore_take_type_) {
         ((struct aio_permit *)aio_op_of_(task->leaf)->u.item)->semaphore = semaphore;
         aio_op_grant_(task, aio_constant_(aio_granted_));
     } else
@@ -5414,6 +5430,19 @@ static void aio_barrier_empty_(struct aio_barrier *barrier, struct aio_coro *ret
     aio_wake_all_(&barrier->waiters, ret);
 }
 
+/* All have come. They are numbered only now: some who came may have been cancelled. */
+static int aio_barrier_met_(struct aio_barrier *barrier)
+{
+    struct aio_node *node = barrier->waiters;
+    uint32_t i;
+    for (i = 0; i < barrier->waiting; i++) {
+        node = node->link.next;
+        ((struct aio_barrier_wait_ *)(void *)aio_node_task_(node)->leaf)->result = (int)i;
+    }
+    aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+    return (int)i;
+}
+
 static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_barrier_wait_ *wait = (struct aio_barrier_wait_ *)(void *)c;
@@ -5421,16 +5450,23 @@ static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_co
     struct aio_task *task = aio_thread_.loop->current;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
-    if (c->pc == AIO_PC_START_) {
-        c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
-            barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
+    if (c->pc != AIO_PC_END_) {
+        c->error = ret ? ret->error : 0;
+        if (!c->error && !aio_budget_take() && !ret) {
+            c->error = aio_park_yield(c);
+            c->pc = AIO_PC_BUDGET_;
+            return c->error ? c : NULL;
+        }
+        if (!c->error)
+            c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
+                barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
         if (c->error)
             return c;
-        wait->result = (int)barrier->waiting++;
-        if (barrier->waiting == barrier->parties) {
-            aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+        if (barrier->waiting + 1 == barrier->parties) {
+            wait->result = aio_barrier_met_(barrier);
             return c;
         }
+        barrier->waiting++;
         c->pc = AIO_PC_END_;
         wait->generation = barrier->generation;
         aio_park_list_(task, c, &barrier->waiters, AIO_AT_BARRIER_);
@@ -5765,6 +5801,7 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
 AIO_API_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
                                            const char *file, uint32_t line)
 {
+    aio_check_buffer(item, "aio_channel_recv");
     channel->queue.channel |= AIO_CHANNEL_;
     return (struct aio_int *)(void *)aio_queue_get_(&channel->queue, item, size, file, line);
 }
@@ -5875,7 +5912,7 @@ AIO_API_ void aio_watch_init_(struct aio_watch *watch, void *value, size_t size)
 AIO_API_ void aio_watch_subscribe(struct aio_watch *watch, struct aio_watcher *watcher)
 {
     watcher->watch = watch;
-    watcher->seen = watch->version - 1;
+    watcher->seen = watch->value ? watch->version - 1 : watch->version;     /* a zeroed one has none */
 }
 
 AIO_API_ int aio_watch_set_(struct aio_watch *watch, const void *value, size_t size, const char *file, uint32_t line)
