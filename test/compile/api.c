@@ -3,7 +3,7 @@
 #if (defined __cplusplus || defined __TINYC__) && !defined KEYWORDS_ONLY
 #define KEYWORDS_ONLY
 #endif
-#ifndef __TINYC__
+#if !defined _GNU_SOURCE && !defined __TINYC__
 #define _GNU_SOURCE                             /* for aio_thread.h, whatever the standard */
 #endif
 #include <string.h>
