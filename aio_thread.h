@@ -97,7 +97,8 @@ AIO_API_ AIO_MUST_USE_ struct aio_ptr *aio_to_thread_(void *(*fn)(void *arg), vo
         static const struct aio_type type = { name##_enter_, #name, __FILE__, AIO_SIZE_(struct name) }; \
         return &type; \
     } \
-    static int name##_body_(struct name *self)
+    static int name##_body_(AIO_UNUSED_ struct name *self)
+/* Private: one step of a coroutine whose body is run in a thread. */
 AIO_API_ struct aio_coro *aio_job_step_(struct aio_coro *c, struct aio_coro *ret,
                                         int (*run)(struct aio_coro *frame), const char *name, bool detached);
 
@@ -945,6 +946,11 @@ static int aio_visit_begin_(struct aio_visit_ *visit, struct aio_loop *loop)
     struct aio_threads_ *threads = aio_visit_hosts_;
     while (threads && threads->loop != loop)
         threads = threads->next;
+    if (threads && !aio_thread_.poller)
+        aio_thread_.poller = loop->poller;      /* this thread may have none to print by */
+    aio_expect_unrun_(visit->c);
+    AIO_EXPECT_(visit->c->flags & AIO_F_PLACED_, "must be made by aio_place, to be run by another thread's loop",
+                visit->c);
     if (!threads)
         return AIO_ESHUTDOWN;
     if (threads->owner == &aio_thread_)
@@ -1007,8 +1013,6 @@ AIO_API_ int aio_run_threadsafe_(struct aio_loop *loop, aio_time timeout, struct
 {
     int error = AIO_ENOMEM;
     if (c) {
-        aio_expect_unrun_(c);
-        AIO_EXPECT_(c->flags & AIO_F_PLACED_, "must be made by aio_place, to be run on the loop of another thread", c);
         error = aio_visit_run_(loop, timeout, c);
         c->pc = AIO_PC_DONE_;                   /* accepted or not, it was used up */
     }

@@ -279,7 +279,8 @@ CORO_TEST(traced,)
     AIO_BEGIN;
     aio_loop_current()->on_error = trace_report;
     CHECK_INT(aio_spawn(aio_new(breaks)), 0);
-    AIO_AWAIT(aio_sleep(AIO_MS(50)));
+    while (!tap_text[0])
+        AIO_AWAIT(aio_sleep(AIO_US(100)));
     CHECK_NOTES("fails breaks -32");
     AIO_END;
 }
@@ -760,7 +761,6 @@ TEST(closed_meanwhile_waits)
 struct lingers { AIO_FRAME(void); };
 static AIO_JOB_DETACHED(lingers)
 {
-    (void)self;
     gate_wait(&gate);
     atomic_add(&saw_cancel, aio_job_cancelled());
     atomic_add(&ran, 1);
@@ -778,13 +778,6 @@ static AIO_CORO(leaves)
         AIO_AWAIT(aio_sleep(AIO_US(100)));
     AIO_END;
 }
-static void *open_later(void *arg)
-{
-    (void)arg;
-    usleep(20000);
-    gate_open(&gate);
-    return NULL;
-}
 TEST(left_behind)
 {
     ran = saw_cancel = 0;
@@ -798,12 +791,17 @@ TEST(left_behind)
 }
 
 /* One that works on a frame is named too, but waited for. */
-struct insists { AIO_FRAME(void); };
-static AIO_CORO(insists)
+static void opening_report(struct aio_loop *loop, const struct aio_report *report)
+{
+    net_report(loop, report);
+    gate_open(&gate);
+}
+CORO(insists,)
 {
     AIO_BEGIN;
     gate_close(&gate);
     news_expect(&begun);
+    aio_loop_current()->on_error = opening_report;
     CHECK_INT(aio_thread_limits(aio_loop_current(), 2, AIO_MS(2)), 0);
     CHECK_INT(aio_spawn(aio_to_thread(held, NULL)), 0);
     AIO_AWAIT(&begun.came);
@@ -811,13 +809,10 @@ static AIO_CORO(insists)
 }
 TEST(waited_for_and_named)
 {
-    pthread_t thread;
     ran = 0;
-    pthread_create(&thread, NULL, open_later, NULL);
     CHECK_INT(run(aio_new(insists)), 0);
     CHECK_INT(ran, 1);
     CHECK_NOTES("[held was cancelled, but its job runs on and is waited for 0]");
-    pthread_join(thread, NULL);
 }
 
 /* ----------------------------------------------------------------------------------- bad luck */
@@ -1192,7 +1187,6 @@ struct calls_back { AIO_FRAME(void); };
 static AIO_JOB_DETACHED(calls_back)
 {
     struct add slot;
-    (void)self;
     news_tell(&begun);
     while (!aio_job_cancelled())
         sched_yield();
@@ -1412,6 +1406,54 @@ CORO_TEST(forked, struct stay *task; pid_t child; int status;)
     AIO_END;
 }
 
+/* -------------------------------------------------------------------------------- broken promises */
+
+static void *visits_with_a_pooled_one(void *arg)
+{
+    aio_run_threadsafe(host, AIO_FOREVER, aio_new(add, 1, 2));
+    return arg;
+}
+CORO(breaks_promise, bool positive;)
+{
+    AIO_BEGIN;
+    host = aio_loop_current();
+    if (self->positive)
+        AIO_AWAIT(aio_new(fails, 1));
+    VISIT(visits_with_a_pooled_one);
+    AIO_END;
+}
+/* Runs it in a child: what that said before it was aborted. */
+static const char *dies(bool positive)
+{
+    static char text[1000];
+    size_t n = 0;
+    ssize_t got;
+    int ends[2], status = 0;
+    pid_t child;
+    if (pipe(ends) < 0 || (child = fork()) < 0)
+        return "no pipe or no process";
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(ends[1], 2);
+        aio_run(aio_new(breaks_promise, positive));
+        _exit(0);
+    }
+    close(ends[1]);
+    while (n < sizeof text - 1 && (got = read(ends[0], text + n, sizeof text - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = 0;
+    close(ends[0]);
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) || TSAN ? text : "it lived";
+}
+TEST(broken_promises)
+{
+    const char *text = dies(false);
+    CHECK(strstr(text, "must be made by aio_place"), "%s", text);
+    text = dies(true);
+    CHECK(strstr(text, "'fails'") && strstr(text, "a job returns 0 or a negative error"), "%s", text);
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(to_thread), T(typed), T(traced), T(others_go_on), T(dumped), T(a_thousand_over_four),
@@ -1423,5 +1465,5 @@ int main(int argc, char **argv)
         T(no_wake), T(loops_in_jobs), T(posts_from_jobs), T(loops_one_after_another), T(run_threadsafe),
         T(run_threadsafe_timeout), T(run_threadsafe_on_an_idle_loop), T(run_threadsafe_refused),
         T(run_threadsafe_and_close), T(run_threadsafe_from_many), T(run_threadsafe_from_a_job_while_closing),
-        T(posts), T(one_wake_for_a_batch), T(forked), T(poller_fails));
+        T(posts), T(one_wake_for_a_batch), T(forked), T(broken_promises), T(poller_fails));
 }
