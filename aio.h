@@ -4083,8 +4083,6 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     aio_expect_alive_(ret);
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
-    if (ret->pc == AIO_PC_GRANTED_ && c->flags & AIO_F_ROOT_)   /* a request that came behind it came too late */
-        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
     if (aio_has_result_(ret, proxy->size))
         aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;

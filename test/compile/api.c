@@ -3,9 +3,15 @@
 #if (defined __cplusplus || defined __TINYC__) && !defined KEYWORDS_ONLY
 #define KEYWORDS_ONLY
 #endif
+#if !defined _GNU_SOURCE && !defined __TINYC__
+#define _GNU_SOURCE                             /* for aio_thread.h, whatever the standard */
+#endif
 #include <string.h>
 #define AIO_IMPLEMENTATION
 #include "aio_sim.h"
+#ifndef __TINYC__
+#include "aio_thread.h"
+#endif
 
 #define REQUIRE(condition) do { if (!(condition)) AIO_RAISE(AIO_EUSER - __LINE__); } while (0)
 
@@ -449,6 +455,63 @@ static AIO_CORO(queues)
     AIO_END;
 }
 
+/* Threads. The virtual clock has no wake, so they are refused when they are to run. */
+#ifndef __TINYC__
+struct square { AIO_FRAME(double); double of; };
+static AIO_JOB(square)
+{
+    self->result = self->of * self->of;
+    return aio_job_cancelled() ? AIO_ECANCELED : 0;
+}
+static AIO_DECLARE(measure);
+struct measure { AIO_FRAME(size_t); char text[20]; };
+static AIO_JOB_DETACHED(measure)
+{
+    self->result = strlen(self->text);
+    return 0;
+}
+static void *same(void *arg) { return arg; }
+
+struct threads { AIO_FRAME(void); double d; size_t n; void *v; struct square slot; struct measure *task; };
+static AIO_CORO(threads)
+{
+    int error;
+    AIO_BEGIN;
+    AIO_TRY(error, self->d, aio_new(square, .of = 3));
+    REQUIRE(error == AIO_ENOTSUP);
+    AIO_TRY(error, aio_place(&self->slot, square, .of = 3));
+    REQUIRE(error == AIO_ENOTSUP);
+    AIO_TRY(error, self->n, aio_wait_for(aio_new(measure, .text = "four"), AIO_SEC(1)));
+    REQUIRE(error == AIO_ENOTSUP && self->n == 0);
+    AIO_TRY(error, self->v, aio_to_thread(same, self));
+    REQUIRE(error == AIO_ENOTSUP);
+    self->task = aio_create_task(aio_new(measure, .text = "four"));
+    AIO_TRY(error, self->task);
+    REQUIRE(error == AIO_ENOTSUP && aio_thread_admit(aio_loop_current()) == AIO_ENOTSUP);
+    REQUIRE(aio_thread_limits(aio_loop_current(), 4, AIO_SEC(30)) == AIO_ENOTSUP);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+static int from_a_thread(struct aio_loop *loop)
+{
+    struct add slot;
+    int sum = 1;
+    long wide = 1;
+    if (aio_run_threadsafe(loop, AIO_FOREVER, aio_place(&slot, add, .a = 1, .b = 2)) != AIO_ESHUTDOWN)
+        return 1;
+    if (aio_run_threadsafe(loop, AIO_SEC(5), sum, aio_place(&slot, add, .a = 1)) != AIO_ESHUTDOWN || sum)
+        return 1;
+#if AIO_STATEMENT_EXPRESSIONS                   /* or the lvalue has the type of the result */
+    if (aio_run_threadsafe(loop, 0, wide, aio_place(&slot, add, .b = 2)) != AIO_ESHUTDOWN)
+        return 1;
+    return wide != 0;
+#else
+    return wide != 1;
+#endif
+}
+#endif
+
 static void on_error(struct aio_loop *loop, const struct aio_report *report)
 {
     ++*(int *)loop->user;
@@ -489,6 +552,9 @@ int main(void)
         failed |= aio_loop_turn(&loop, AIO_SEC(1)) < 0;
     failed |= errors != 1;
     failed |= aio_loop_run_until_complete(&loop, aio_new(nothing));
+#ifndef __TINYC__
+    failed |= aio_loop_run_until_complete(&loop, aio_new(threads)) || from_a_thread(&loop);
+#endif
     failed |= aio_loop_close(&loop);
     failed |= !aio_strerror(AIO_ENOMEM) || !aio_error_name(AIO_ENOMEM) || aio_size_of(add) < 2 * sizeof(int);
     return failed != 0;
