@@ -171,6 +171,7 @@
 #define aio_unlikely_(x) __builtin_expect(!!(x), 0)
 #define AIO_UNUSED_ __attribute__((unused))
 #define AIO_NOINLINE_ __attribute__((noinline))
+#define AIO_INLINE_ inline __attribute__((always_inline))
 #define AIO_COLD_ __attribute__((cold, noinline))
 #define AIO_MUST_USE_ __attribute__((warn_unused_result))
 #define AIO_NORETURN_ __attribute__((noreturn))
@@ -179,6 +180,7 @@
 #define aio_unlikely_(x) (x)
 #define AIO_UNUSED_
 #define AIO_NOINLINE_
+#define AIO_INLINE_ inline
 #define AIO_COLD_
 #define AIO_MUST_USE_
 #define AIO_NORETURN_
@@ -1607,7 +1609,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_wait_group_wait(struct aio_wait_grou
 /* An operation on one of these objects. Private. See "operations" below. */
 struct aio_op_ {
     AIO_FRAME(int);
-    uint32_t size;                      /* of it and what follows; 0: it is a part of the object */
+    uint32_t size;                      /* of it and what follows. A part of the object: 1 in use, 0 free */
     void *object;                       /* the lock, the queue, ... */
     union { void *item; unsigned char bytes[16]; } u;   /* where an item goes to, or comes from; a permit */
 };
@@ -1661,10 +1663,44 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_join(struct aio_queue *queue);
    in it is dropped, and counts as done; take it out by aio_queue_get_nowait before if it owns something. */
 AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate);
 
-AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
-                                                       const char *file, uint32_t line);
-AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                                       const char *file, uint32_t line);
+AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
+                                              const char *file, uint32_t line);
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+                                              const char *file, uint32_t line);
+static inline void aio_item_copy_(void *to, const void *from, size_t size)
+{
+#if defined __GNUC__ || defined __clang__
+    if (size == 4)                                  /* a call costs more than these do */
+        __builtin_memcpy(to, from, 4);
+    else if (size == 8)
+        __builtin_memcpy(to, from, 8);
+    else
+        __builtin_memcpy(to, from, size);
+#else
+    while (size--)
+        ((unsigned char *)to)[size] = ((const unsigned char *)from)[size];
+#endif
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    struct aio_op_ *op = &queue->put;
+    if (aio_unlikely_(queue->size != size || size > sizeof op->u || op->size))
+        return aio_queue_put_slow_(queue, item, size, file, line);
+    op->size = 1;
+    aio_item_copy_(op->u.bytes, item, size);
+    return (struct aio_void *)(void *)op;
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    struct aio_op_ *op = &queue->get;
+    if (aio_unlikely_(AIO_DEBUG || queue->size != size || op->size))
+        return aio_queue_get_slow_(queue, item, size, file, line);
+    op->size = 1;
+    op->u.item = item;
+    return (struct aio_void *)(void *)op;
+}
 AIO_API_ AIO_MUST_USE_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
                                                  const char *file, uint32_t line);
 AIO_API_ AIO_MUST_USE_ int aio_queue_get_nowait_(struct aio_queue *queue, void *item, size_t size,
@@ -3250,10 +3286,8 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
 }
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
-struct aio_context_ {
-    uint32_t refs, count;
-    struct aio_context_value_ { const struct aio_local *key; void *value; } values[1];
-};
+struct aio_context_value_ { const struct aio_local *key; void *value; };
+struct aio_context_ { uint32_t refs, count; struct aio_context_value_ values[1]; };
 
 static size_t aio_context_size_(uint32_t count)
 {
@@ -5054,21 +5088,13 @@ static struct aio_op_ *aio_op_with_(const struct aio_type *type, void *object, v
     return op;
 }
 
-/* The one that is a part of the object, if nobody uses it. */
-static inline struct aio_op_ *aio_op_claim_(struct aio_op_ *op, const struct aio_type *type, void *object)
-{
-    if (aio_unlikely_(op->aio.flags == AIO_F_CORO_))
-        return aio_op_new_(type, object, 0);
-    aio_op_set_(op, type, object);
-    return op;
-}
-
 static struct aio_op_ *aio_op_of_(struct aio_coro *c) { return (struct aio_op_ *)(void *)c; }
 static inline void aio_op_free_(struct aio_op_ *op)
 {
-    if (aio_likely_(op->size == 0))
-        op->aio.flags = AIO_F_DEAD_;
-    else
+    if (aio_likely_(op->size == 1)) {
+        op->size = 0;
+        op->aio.pc = AIO_PC_START_;
+    } else
         aio_free_(op, op->size);
 }
 
@@ -5535,16 +5561,6 @@ AIO_API_ struct aio_void *aio_wait_group_wait(struct aio_wait_group *group)
 
 /* ------------------------------------------------------------------------------------ queues */
 
-static inline void aio_item_copy_(void *to, const void *from, size_t size)
-{
-    if (size == 4)                                  /* a call costs more than these do */
-        aio_memcpy_(to, from, 4);
-    else if (size == 8)
-        aio_memcpy_(to, from, 8);
-    else
-        aio_memcpy_(to, from, size);
-}
-
 enum { AIO_CHANNEL_ = 1, AIO_CHANNEL_DEAF_ = 3 };  /* deaf: the receiver's end is closed */
 
 static void aio_item_swap_(unsigned char *a, unsigned char *b, size_t size)
@@ -5616,7 +5632,7 @@ static inline void aio_queue_take_(struct aio_queue *queue, void *item)
 }
 
 /* Hands an item to whoever waits for one, or stores it. False: there is no room. */
-static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
+static AIO_INLINE_ bool aio_queue_give_(struct aio_queue *queue, const void *item)
 {
     if (queue->getters) {
         struct aio_task *task = aio_first_waiter_(&queue->getters);
@@ -5631,7 +5647,7 @@ static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
 }
 
 /* Takes an item, and lets in that of whoever waits to put one. False: there is none. */
-static inline bool aio_queue_fetch_(struct aio_queue *queue, void *item)
+static AIO_INLINE_ bool aio_queue_fetch_(struct aio_queue *queue, void *item)
 {
     bool stored = queue->length != 0;
     struct aio_task *task;
@@ -5655,28 +5671,52 @@ static int aio_queue_refusal_(const struct aio_queue *queue)
     return queue->open ? 0 : queue->channel == AIO_CHANNEL_DEAF_ ? AIO_EPIPE : AIO_ESHUTDOWN;
 }
 
-static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Can it be done at once? What follows is the short way, for the queue's own operations; aio_op_begin_ is the long
+   one. */
+static inline bool aio_op_is_quick_(const struct aio_op_ *op, const struct aio_loop *loop)
 {
-    struct aio_op_ *op = aio_op_of_(c);
+    return aio_likely_(op->aio.pc == AIO_PC_START_) && aio_likely_(op->size == 1) && aio_likely_(loop->budget != 0);
+}
+
+static inline struct aio_coro *aio_op_quick_end_(struct aio_op_ *op, struct aio_loop *loop, struct aio_coro *ret)
+{
+    loop->budget--;
+    op->size = 0;
+    return ret;
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_queue_put_slowly_(struct aio_op_ *op, struct aio_coro *ret)
+{
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (c->pc == AIO_PC_PARKED_)
+    if (op->aio.pc == AIO_PC_PARKED_)
         return aio_op_end_(op, ret);                /* cancelled */
+    AIO_EXPECT_(op->size != 0, "used after it was freed (awaited twice?)", &op->aio);
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
-    if (aio_unlikely_(!queue->open))
+    if (!queue->open)
         return aio_op_end_(op, aio_constant_error_(aio_queue_refusal_(queue)));
     if (!aio_queue_give_(queue, op->u.bytes))
         return aio_op_park_(op, &queue->putters, AIO_AT_PUT_);
     return aio_op_end_(op, aio_constant_(aio_ok_));
 }
-static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
 
-static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_op_ *op = aio_op_of_(c);
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (c->pc == AIO_PC_PARKED_)
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_op_is_quick_(op, loop) && aio_likely_(queue->open) && aio_queue_give_(queue, op->u.bytes))
+        return aio_op_quick_end_(op, loop, aio_constant_(aio_ok_));
+    return aio_queue_put_slowly_(op, ret);
+}
+static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
+
+static AIO_NOINLINE_ struct aio_coro *aio_queue_get_slowly_(struct aio_op_ *op, struct aio_coro *ret)
+{
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    if (op->aio.pc == AIO_PC_PARKED_)
         return aio_op_end_(op, ret);                /* cancelled */
+    AIO_EXPECT_(op->size != 0, "used after it was freed (awaited twice?)", &op->aio);
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
     if (aio_queue_fetch_(queue, op->u.item))
@@ -5685,7 +5725,29 @@ static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro 
         return aio_op_end_(op, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
     return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
 }
+
+static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_op_is_quick_(op, loop)) {
+        if (aio_queue_fetch_(queue, op->u.item))
+            return aio_op_quick_end_(op, loop, aio_constant_(aio_one_));
+        if (aio_likely_(queue->open))
+            return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
+    }
+    return aio_queue_get_slowly_(op, ret);
+}
 static const struct aio_type aio_queue_get_type_ = AIO_OP_TYPE_(aio_queue_get);
+
+/* Its own operations, for one task at each end. */
+static void aio_queue_open_(struct aio_queue *queue)
+{
+    aio_op_set_(&queue->put, &aio_queue_put_type_, queue);
+    aio_op_set_(&queue->get, &aio_queue_get_type_, queue);
+    queue->open = 1;
+}
 
 AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order order, void *storage,
                                     size_t item_size, size_t capacity, bool (*before)(const void *, const void *))
@@ -5698,7 +5760,7 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
     queue->size = (uint32_t)item_size;
     queue->order = (uint8_t)order;
     queue->before = before;
-    queue->open = 1;
+    aio_queue_open_(queue);
     return 0;
 }
 
@@ -5706,30 +5768,24 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
 #define AIO_ITEM_FITS_(object, bytes) \
     AIO_PROMISED_((object)->size == (bytes) || !(object)->size, "passes an item of the wrong size")
 
-AIO_API_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
-                                         const char *file, uint32_t line)
+/* Its own operation is in use, or the item is large, or of the wrong size. */
+AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
+                                              const char *file, uint32_t line)
 {
     struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
-    if (aio_likely_(size <= sizeof op->u))
-        op = aio_op_claim_(&queue->put, &aio_queue_put_type_, queue);
-    else
-        op = aio_op_new_(&aio_queue_put_type_, queue, size - sizeof op->u);
-    if (aio_likely_(op != NULL))
+    op = aio_op_new_(&aio_queue_put_type_, queue, size > sizeof op->u ? size - sizeof op->u : 0);
+    if (op)
         aio_item_copy_(op->u.bytes, item, size);
     return (struct aio_void *)(void *)op;
 }
 
-AIO_API_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                         const char *file, uint32_t line)
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+                                              const char *file, uint32_t line)
 {
-    struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
     aio_check_buffer(item, "aio_queue_get");
-    op = aio_op_claim_(&queue->get, &aio_queue_get_type_, queue);
-    if (aio_likely_(op != NULL))
-        op->u.item = item;
-    return (struct aio_void *)(void *)op;
+    return (struct aio_void *)(void *)aio_op_with_(&aio_queue_get_type_, queue, item);
 }
 
 AIO_API_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
@@ -5792,7 +5848,7 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
     channel->queue.capacity = capacity;
     channel->queue.size = (uint32_t)item_size;
     channel->queue.channel = AIO_CHANNEL_;
-    channel->queue.open = 1;
+    aio_queue_open_(&channel->queue);
 }
 
 /* A zeroed one is a channel from now on, too. */

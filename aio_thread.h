@@ -221,6 +221,7 @@ struct aio_worker_ {
     struct aio_worker_ *next;           /* only the loop's thread adds and removes */
     pthread_t id;
     struct aio_job_ *job;               /* that it runs, or NULL; guarded */
+    bool posting;                       /* it tells the loop of one that has ended; guarded */
     bool over;                          /* it will end; guarded */
 };
 
@@ -324,14 +325,24 @@ static void aio_job_enqueue_(struct aio_threads_ *threads, struct aio_job_ *job)
     threads->queued++;
 }
 
-/* The body has ended. Under the mutex, so that the loop is either there to be told, or known to be gone. */
-static void aio_job_ended_(struct aio_threads_ *threads, struct aio_job_ *job)
+/* The body has ended. The loop is there to be told, and waits with its close until it has been; or it is
+   known to be gone. Under the mutex, but not while it posts: the loop may want the mutex at once. */
+static void aio_job_ended_(struct aio_threads_ *threads, struct aio_worker_ *worker)
 {
+    struct aio_job_ *job = worker->job;
+    worker->job = NULL;
     job->state = AIO_JOB_DONE_;
-    if (threads->left)
+    if (threads->left) {
         AIO_FREE(job);
-    else
-        aio_loop_post(threads->loop, &job->done);
+        return;
+    }
+    worker->posting = true;
+    threads->idle++;                            /* a job that the loop sends back at once is for this thread */
+    pthread_mutex_unlock(&threads->mutex);
+    aio_loop_post(threads->loop, &job->done);
+    pthread_mutex_lock(&threads->mutex);
+    threads->idle--;
+    worker->posting = false;
 }
 
 static void aio_worker_work_(struct aio_threads_ *threads, struct aio_worker_ *worker)
@@ -354,8 +365,7 @@ static void aio_worker_work_(struct aio_threads_ *threads, struct aio_worker_ *w
         job->value = job->run(job->frame);
         aio_job_current_ = NULL;
         pthread_mutex_lock(&threads->mutex);
-        worker->job = NULL;
-        aio_job_ended_(threads, job);
+        aio_job_ended_(threads, worker);
     }
 }
 
@@ -420,17 +430,19 @@ static bool aio_threads_want_(const struct aio_threads_ *threads)
 static int aio_threads_submit_(struct aio_threads_ *threads, struct aio_job_ *job)
 {
     int error = 0;
+    bool idle;
     pthread_mutex_lock(&threads->mutex);
     aio_job_enqueue_(threads, job);
     if (aio_threads_want_(threads))
         error = aio_worker_start_(threads);
-    else
-        pthread_cond_signal(&threads->work);
     if (error && threads->count)
         error = 0;                              /* somebody will come to it */
     else if (error)
         aio_job_unqueue_(threads, job);
+    idle = threads->idle != 0;
     pthread_mutex_unlock(&threads->mutex);
+    if (idle)
+        pthread_cond_signal(&threads->work);
     return error;
 }
 
@@ -711,13 +723,13 @@ AIO_API_ struct aio_ptr *aio_to_thread_(void *(*fn)(void *arg), void *arg, const
 
 /* ----------------------------------------------------------------------------- closing the loop */
 
-/* How many threads are not over; *needed: does one work on a frame? */
+/* How many threads are not over; *needed: does one work on a frame, or on the inbox of the loop? */
 static unsigned aio_threads_busy_(const struct aio_threads_ *threads, bool *needed)
 {
     const struct aio_worker_ *worker;
     *needed = false;
     for (worker = threads->workers; worker; worker = worker->next)
-        *needed |= worker->job && !worker->job->detached;
+        *needed |= worker->posting || (worker->job && !worker->job->detached);
     return threads->count;
 }
 

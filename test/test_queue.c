@@ -74,7 +74,7 @@ static AIO_CORO(says) { AIO_BEGIN; note("%s", self->text); AIO_END; }
 static void check_idle(const struct aio_queue *queue)
 {
     CHECK(!queue->getters && !queue->putters && !queue->joiners);
-    CHECK(queue->get.aio.flags != AIO_F_CORO_ && queue->put.aio.flags != AIO_F_CORO_);
+    CHECK(queue->get.size == 0 && queue->put.size == 0);
 }
 
 static int put(struct aio_queue *queue, int item) { return aio_queue_put_nowait(queue, &item); }

@@ -528,7 +528,8 @@ int main(void)
     int result = 0, errors = 0, failed = 0;
     const char *s = NULL;
     struct big b;
-    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors, .debug = false };
+    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors, .debug = false,
+                                   .shutdown_timeout = AIO_SEC(10) };
     struct aio_loop loop;
     struct aio_sink sink = { sink_write };
 
