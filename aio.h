@@ -5070,7 +5070,7 @@ static inline void aio_op_set_(struct aio_op_ *op, const struct aio_type *type, 
 }
 
 /* With room for `more` bytes behind it. */
-static struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
+static inline struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
 {
     struct aio_op_ *op = (struct aio_op_ *)aio_own_alloc_(sizeof *op + more);
     if (!op)
