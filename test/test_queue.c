@@ -1087,6 +1087,8 @@ CORO_TEST(broadcast_lags, struct aio_broadcast broadcast; int items[3], i, got, 
     CHECK_INT(self->to.missed, 2);
     AIO_AWAIT(self->got, aio_broadcast_recv(&self->to, &self->item));
     CHECK(self->got == 1 && self->item == 3);
+    aio_broadcast_subscribe(&self->broadcast, &self->to);       /* anew */
+    CHECK_INT(self->to.missed, 0);
     self->broadcast.sent = self->to.next = UINT32_MAX;  /* the count of items goes round */
     CHECK_INT(tell(&self->broadcast, 6) || tell(&self->broadcast, 7), 0);
     AIO_AWAIT(self->got, aio_broadcast_recv(&self->to, &self->item));
@@ -1207,6 +1209,12 @@ CORO_TEST(watch, struct aio_watch watch; int value, got, error, i; struct watche
     AIO_TRY(self->error, self->got, aio_wait_for(aio_watch_next(&self->watcher, &self->i), 5));
     CHECK(self->error == AIO_ETIMEDOUT && self->got == 0);
     CHECK(!self->watch.waiters);
+    self->tasks[0] = aio_create_task(aio_new(watches, &self->watch, 4));
+    AIO_AWAIT(aio_sleep(1));
+    aio_watch_close(&self->watch);                              /* while it waits */
+    AIO_AWAIT(self->tasks[0]);
+    CHECK_NOTES("w4=0 w4. ");
+    aio_release(self->tasks[0]);
     memset(&self->watch, 0, sizeof self->watch);                /* zeroed: closed */
     memset(&self->watcher, 0, sizeof self->watcher);
     self->got = 5;
