@@ -1063,7 +1063,8 @@ AIO_API_ struct aio_coro *aio_retain_(struct aio_coro *c);
 /* aio_task_cancel(handle): asks the task to end. True if it was unfinished: AIO_ECANCELED then comes
    out of the await it stands at (or, from itself, of its next one), after what it waits for was
    cancelled in turn; it may clean up, and may even refuse. Requests are counted. A task that has not
-   begun runs only its FINALLY. False, and nothing happens, for a finished one and for NULL. */
+   begun runs only its FINALLY; one that ends without another await ends with AIO_ECANCELED all the same, as in
+   asyncio, and its result is in its handle. False, and nothing happens, for a finished one and for NULL. */
 #define aio_task_cancel(handle) aio_task_cancel_(aio_of_(handle))
 AIO_API_ bool aio_task_cancel_(struct aio_coro *c);
 /* aio_task_cancelling(handle): how many requests stand. */
@@ -1530,7 +1531,7 @@ AIO_API_ void aio_event_clear(struct aio_event *event);
 struct aio_condition { struct aio_node *waiters; /* private */ };
 /* Releases the lock, waits until notified, and takes the lock again before it returns, whatever it returns:
    a cancelled waiter has the lock, too, and passes a notification that it had got on to the next one. The
-   lock must be held by the task that waits, or it asserts. */
+   lock must be held when this is called, or it asserts. */
 #define aio_condition_wait(condition, lock) aio_condition_wait_((condition), (lock), __FILE__, __LINE__)
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_condition_wait_(struct aio_condition *condition,
                                                             struct aio_lock *lock, const char *file, uint32_t line);

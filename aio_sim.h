@@ -3,7 +3,8 @@
 
    The clock begins at 0. When nothing is ready, it jumps to the next deadline; when there is none
    either, nothing can ever happen any more, and the run ends with AIO_EDEADLK. Between jumps it
-   stands still, so everything that a program does takes no time, and every run is the same.
+   stands still, so everything that a program does takes no time, and every run is the same; also while a
+   task spins on something that is always ready.
    There are no descriptors: waiting for one gives AIO_ENOTSUP. Where there is a C library, assertions and
    reports are printed on standard error.
 
