@@ -889,7 +889,7 @@ static AIO_CORO(leaves)
 TEST(left_open)
 {
     CHECK_INT(run(aio_new(leaves)), 0);
-    CHECK_NOTES("cf0 - af-125 bf-125 df-125 dg-125 [aio_close failed -10001]bg-125 ag-125 ");
+    CHECK_NOTES("cf0 - af-125 bf-125 df-125 dg-125 [count failed -10001]bg-125 ag-125 ");
 }
 
 /* ------------------------------------------------------------------------------ tracebacks */
