@@ -1284,7 +1284,8 @@ struct aio_group {
 };
 enum {
     AIO_GROUP_KEEP_GOING = 1,           /* one member's error does not end the others */
-    AIO_GROUP_RACE_ = 2                 /* private: the first to end cancels the others */
+    AIO_GROUP_RACE_ = 2,                /* private: the first to end cancels the others */
+    AIO_GROUP_GATHER_ = 4               /* private: one that was cancelled has failed: its result is missing */
 };
 
 /* aio_group_open(group, self, limit, flags): once, in the body of the owner. limit: how many members
@@ -1324,10 +1325,11 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 /* ------------------------------------------------------------------------- several at once
 
    AIO_GATHER(lvalue, awaitable, ...); up to 8 pairs: runs them all at once, each coroutine as a task of its own,
-   and takes their results when all have ended. The first error cancels the others, waits for their cleanup, and
-   jumps; a cancellation does the same; then no lvalue is written. It is all or nothing: every awaitable is
-   evaluated, and memory for all is there, before the first one starts; if one is NULL or memory is out, none has
-   run, coroutine objects are discarded, and AIO_ENOMEM jumps. Tasks and futures may be among them. Leaves. */
+   and takes their results when all have ended. The first error (a member that somebody else cancels has one, too)
+   cancels the others, waits for their cleanup, and jumps; what fails after that is dropped. A cancellation does the
+   same. No lvalue is written then. It is all or nothing: every awaitable is evaluated, and memory for all is there,
+   before the first one starts; if one is NULL or memory is out, none has run, coroutine objects are discarded, and
+   AIO_ENOMEM jumps. Tasks and futures may be among them. Leaves. */
 #define AIO_GATHER(...) AIO_GATHER2_(AIO_NUMBER_, AIO_PAIRS_(__VA_ARGS__), __VA_ARGS__)
 #define AIO_GATHER2_(n, k, ...) AIO_GATHER3_(n, k, __VA_ARGS__)
 #define AIO_GATHER3_(n, k, ...) AIO_CAT_(AIO_GATHER_OF_, k)(n, k, __VA_ARGS__)
@@ -1346,13 +1348,13 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_RACE3_(n, k, which, ...) AIO_CAT_(AIO_RACE_OF_, k)(n, k, which, __VA_ARGS__)
 
 #define AIO_GATHER_OK_(n, k, ...) do { \
-    { struct aio_gather_ *aio_g_ = aio_gather_new_(0); AIO_CAT_(AIO_ADD_PAIRS_, k)(__VA_ARGS__) \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(AIO_GROUP_GATHER_); AIO_CAT_(AIO_ADD_PAIRS_, k)(__VA_ARGS__) \
     AIO_SUSPEND_GATHER_(n) } \
     AIO_FALLTHROUGH_; case AIO_POINT_(n): \
     if (!aio_ret_->error) { AIO_CAT_(AIO_TAKE_PAIRS_, k)(0, __VA_ARGS__) } \
     if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
 #define AIO_ALL_OK_(n, k, ...) do { \
-    { struct aio_gather_ *aio_g_ = aio_gather_new_(0); AIO_CAT_(AIO_ADD_EACH_, k)(__VA_ARGS__) \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(AIO_GROUP_GATHER_); AIO_CAT_(AIO_ADD_EACH_, k)(__VA_ARGS__) \
     AIO_SUSPEND_GATHER_(n) } \
     AIO_FALLTHROUGH_; case AIO_POINT_(n): \
     if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
@@ -4296,7 +4298,7 @@ static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
         aio_group_unlink_(group, task);
     if (group->flags & AIO_GROUP_RACE_)
         aio_race_member_done_(group, task, root);
-    else if (root->error && root->error != AIO_ECANCELED)
+    else if (root->error && (root->error != AIO_ECANCELED || (group->flags & AIO_GROUP_GATHER_ && !group->closing)))
         aio_group_member_failed_(loop, group, task, root);
     if (group->held && group->started < group->limit)
         aio_group_release_held_(loop, aio_node_task_(group->held->link.next));
@@ -4314,7 +4316,7 @@ static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struc
     }
     if (!group->error || group->told || group->flags & AIO_GROUP_KEEP_GOING)
         return error;
-    if (error && error != AIO_ECANCELED)
+    if (error && (error != AIO_ECANCELED || group->error == AIO_ECANCELED))
         return error;
     group->told = true;
     if (task->node.cancels > group->entry && error) /* somebody else's request still stands */

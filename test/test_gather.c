@@ -1,0 +1,853 @@
+/* Several at once: AIO_GATHER, AIO_ALL and AIO_RACE, and waiting for arrays of handles. */
+#include "core.h"
+
+enum { EFIRST = AIO_EUSER - 1, ESECOND = AIO_EUSER - 2, ETHIRD = AIO_EUSER - 3 };
+
+/* Says when it starts, comes to its end, and has cleaned up, and why. */
+struct item { AIO_FRAME(int); int id; aio_time sleep; int fail; aio_time cleanup; int fail_late; };
+static AIO_CORO(item)
+{
+    AIO_BEGIN;
+    note("s%d ", self->id);
+    if (self->sleep >= 0)
+        AIO_AWAIT(aio_sleep(self->sleep));
+    if (self->fail)
+        AIO_RAISE(self->fail);
+    note("e%d ", self->id);
+    AIO_RETURN(self->id);
+    AIO_FINALLY;
+    if (self->cleanup)
+        AIO_AWAIT(aio_sleep(self->cleanup));
+    note("f%d,%d@%d ", self->id, aio_coro_error(self), (int)aio_now());
+    if (self->fail_late)
+        AIO_RAISE(self->fail_late);
+    AIO_END;
+}
+#define item(...) aio_new(item, __VA_ARGS__)
+enum { AT_ONCE = -1 };                  /* as a sleep: does not suspend */
+
+/* --------------------------------------------------------------------------------- AIO_GATHER */
+
+struct point { int x, y; };
+struct big { char text[200]; };
+struct whole { AIO_FRAME(int); int value; aio_time sleep; };
+static AIO_CORO(whole) { AIO_BEGIN; AIO_AWAIT(aio_sleep(self->sleep)); AIO_RETURN(self->value); AIO_END; }
+struct half { AIO_FRAME(double); double of; };
+static AIO_CORO(half) { AIO_BEGIN; AIO_RETURN(self->of / 2); AIO_END; }
+struct swap { AIO_FRAME(struct point); struct point of; };
+static AIO_CORO(swap)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(2));
+    AIO_RETURN((struct point){ self->of.y, self->of.x });
+    AIO_END;
+}
+struct address { AIO_FRAME(void *); void *of; };
+static AIO_CORO(address) { AIO_BEGIN; AIO_AWAIT(aio_sleep(1)); AIO_RETURN(self->of); AIO_END; }
+struct fill { AIO_FRAME(struct big); char with; };
+static AIO_CORO(fill)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(3));
+    memset(self->result.text, self->with, sizeof self->result.text);
+    AIO_END;
+}
+
+CORO_TEST(one_to_eight, int r[8];)
+{
+    AIO_BEGIN;
+    AIO_GATHER(self->r[0], aio_new(whole, 1));
+    CHECK_INT(self->r[0], 1);
+    AIO_GATHER(self->r[0], aio_new(whole, 2), self->r[1], aio_new(whole, 3));
+    CHECK(self->r[0] == 2 && self->r[1] == 3);
+    AIO_GATHER(self->r[2], aio_new(whole, 4), self->r[1], aio_new(whole, 5), self->r[0], aio_new(whole, 6));
+    CHECK(self->r[2] == 4 && self->r[1] == 5 && self->r[0] == 6);
+    AIO_GATHER(self->r[0], aio_new(whole, 1), self->r[1], aio_new(whole, 2), self->r[2], aio_new(whole, 3),
+               self->r[3], aio_new(whole, 4));
+    CHECK(self->r[0] == 1 && self->r[3] == 4);
+    AIO_GATHER(self->r[0], aio_new(whole, 11), self->r[1], aio_new(whole, 12), self->r[2], aio_new(whole, 13),
+               self->r[3], aio_new(whole, 14), self->r[4], aio_new(whole, 15));
+    CHECK(self->r[0] == 11 && self->r[4] == 15);
+    AIO_GATHER(self->r[0], aio_new(whole, 1), self->r[1], aio_new(whole, 2), self->r[2], aio_new(whole, 3),
+               self->r[3], aio_new(whole, 4), self->r[4], aio_new(whole, 5), self->r[5], aio_new(whole, 6));
+    CHECK(self->r[0] == 1 && self->r[5] == 6);
+    AIO_GATHER(self->r[0], aio_new(whole, 1), self->r[1], aio_new(whole, 2), self->r[2], aio_new(whole, 3),
+               self->r[3], aio_new(whole, 4), self->r[4], aio_new(whole, 5), self->r[5], aio_new(whole, 6),
+               self->r[6], aio_new(whole, 7));
+    CHECK(self->r[4] == 5 && self->r[6] == 7);
+    AIO_GATHER(self->r[7], aio_new(whole, 17, 8), self->r[6], aio_new(whole, 16, 7), self->r[5], aio_new(whole, 15, 6),
+               self->r[4], aio_new(whole, 14, 5), self->r[3], aio_new(whole, 13, 4), self->r[2], aio_new(whole, 12, 3),
+               self->r[1], aio_new(whole, 11, 2), self->r[0], aio_new(whole, 10, 1));
+    CHECK_INT(aio_now(), 8);                    /* at once, not one after the other */
+    CHECK(self->r[0] == 10 && self->r[1] == 11 && self->r[2] == 12 && self->r[3] == 13 && self->r[4] == 14 &&
+          self->r[5] == 15 && self->r[6] == 16 && self->r[7] == 17);
+    if (self->r[0] == 10)
+        AIO_GATHER(self->r[0], aio_new(whole, 20)); /* one statement */
+    else
+        note("never ");
+    AIO_GATHER(self->r[0], aio_new(whole, 1)); AIO_ALL(aio_new(whole)); AIO_GATHER(self->r[1], aio_new(whole, 2));
+    CHECK(self->r[0] == 1 && self->r[1] == 2);
+    AIO_END;
+}
+
+CORO_TEST(types, int i; double d; struct point p; void *v; struct aio_nothing_ none; struct big b;
+          struct whole *task; AIO_FUTURE(struct big) future; struct fill *filling;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(whole, 7, 5));
+    self->filling = aio_create_task(aio_new(fill, 'x'));
+    AIO_GATHER(self->i, self->task, self->d, aio_new(half, 5), self->p, aio_new(swap, { 1, 2 }), self->v,
+               aio_new(address, self), self->none, aio_sleep(4), self->b, aio_wait_for(aio_new(fill, 'y'), 10));
+    CHECK(self->i == 7 && self->d > 2.4 && self->d < 2.6 && self->p.x == 2 && self->p.y == 1 && self->v == self);
+    CHECK(self->b.text[0] == 'y' && self->b.text[199] == 'y');
+    CHECK_INT(aio_now(), 5);
+    memset(self->future.result.text, 'z', sizeof self->future.result.text);
+    CHECK_INT(aio_future_set_result(&self->future, self->future.result), 0);
+    AIO_GATHER(self->b, self->filling, self->none, aio_sleep(0), self->i, aio_shield(self->task));
+    CHECK(self->b.text[0] == 'x' && self->b.text[199] == 'x' && self->i == 7);
+    AIO_GATHER(self->b, &self->future);
+    CHECK(self->b.text[0] == 'z' && self->b.text[199] == 'z');
+    CHECK_INT(aio_now(), 5);
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_release(self->filling);
+    AIO_END;
+}
+
+/* What has no object of its own, and what is only borrowed. */
+struct gives { AIO_FRAME(void); struct aio_queue *queue; struct aio_lock *lock; struct aio_channel *channel; };
+static AIO_CORO(gives)
+{
+    int seven = 7, eight = 8;
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(3));
+    CHECK_INT(aio_queue_put_nowait(self->queue, &seven), 0);
+    AIO_AWAIT(aio_sleep(3));
+    CHECK_INT(aio_channel_try_send(self->channel, &eight), 0);
+    aio_lock_release(self->lock);
+    AIO_END;
+}
+CORO_TEST(operations, struct aio_queue queue; struct aio_lock lock; struct aio_channel channel; int items[2], slots[2];
+          int got, received, more, value; struct aio_nothing_ none; AIO_FUTURE(int) future; struct item slot;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    aio_channel_init(&self->channel, self->slots);
+    CHECK(aio_lock_try_acquire(&self->lock));
+    CHECK_INT(aio_future_set_result(&self->future, 9), 0);
+    AIO_GATHER(self->none, aio_new(gives, &self->queue, &self->lock, &self->channel),
+               self->none, aio_queue_get(&self->queue, &self->got),
+               self->more, aio_channel_recv(&self->channel, &self->received),
+               self->none, aio_lock_acquire(&self->lock), self->value, &self->future,
+               self->none, aio_wait_for(aio_sleep(1), 10), self->none, aio_sleep(0));
+    CHECK(self->got == 7 && self->received == 8 && self->more == 1 && self->value == 9 && self->lock.locked);
+    CHECK_INT(aio_now(), 6);
+    AIO_ALL(aio_place(&self->slot, item, 4, 2), aio_queue_put(&self->queue, &self->got), aio_sleep_until(3));
+    CHECK_INT(self->queue.length, 1);
+    CHECK_NOTES("s4 e4 f4,0@8 ");
+    AIO_END;
+}
+
+/* Once each, and in order. */
+static int turn_of(int *turns, int i)
+{
+    note("%d", i);
+    return turns[i]++, i;
+}
+CORO_TEST(evaluated_once, int turns[8], r[8], which;)
+{
+    AIO_BEGIN;
+    AIO_GATHER(self->r[0], aio_new(whole, turn_of(self->turns, 0)), self->r[1], aio_new(whole, turn_of(self->turns, 1)),
+               self->r[2], aio_new(whole, turn_of(self->turns, 2), 5));
+    CHECK_NOTES("012");
+    AIO_ALL(aio_new(whole, turn_of(self->turns, 3)), aio_new(whole, turn_of(self->turns, 4)));
+    CHECK_NOTES("34");
+    AIO_RACE(self->which, aio_new(whole, turn_of(self->turns, 5)), aio_new(whole, turn_of(self->turns, 6)));
+    CHECK_NOTES("56");
+    AIO_RACE(*(note("which "), &self->which), aio_sleep(5), aio_sleep(4));
+    CHECK_NOTES("which ");
+    CHECK_INT(self->which, 1);
+    AIO_GATHER(*(note("l"), &self->r[3]), aio_new(whole, 8), *(note("l"), &self->r[4]), aio_new(whole, 9));
+    CHECK_NOTES("ll");
+    CHECK(self->r[3] == 8 && self->r[4] == 9);
+    AIO_END;
+}
+
+CORO_TEST(duplicates, struct whole *task; int a, b, c;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(whole, 3, 5));
+    AIO_GATHER(self->a, self->task, self->b, self->task, self->c, aio_wait_for(self->task, 9));
+    CHECK(self->a == 3 && self->b == 3 && self->c == 3);
+    aio_release(self->task);
+    AIO_END;
+}
+
+struct three { AIO_FRAME(int); struct item *x, *y, *z; int a, b, c; };
+static AIO_CORO(three)
+{
+    AIO_BEGIN;
+    self->a = self->b = self->c = -1;
+    AIO_GATHER(self->a, self->x, self->b, self->y, self->c, self->z);
+    CHECK(self->a > 0 && self->b > 0 && self->c > 0);
+    AIO_RETURN(1);
+    AIO_FINALLY;
+    if (aio_coro_error(self))
+        CHECK(self->a <= 0 && self->b == self->a && self->c == self->a, "%d %d %d", self->a, self->b, self->c);
+    note("out,%d ", aio_coro_error(self));
+    AIO_END;
+}
+
+CORO_TEST(first_error, int error, value;)
+{
+    AIO_BEGIN;
+    AIO_TRY(self->error, self->value, aio_new(three, item(1, 9, 0, 2), item(2, 5, EFIRST), item(3, 20, 0, 3)));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 s2 s3 f2,-10001@5 f1,-125@7 f3,-125@8 out,-10001 ");
+    /* one that has ended, and then an error: its result is not written either */
+    AIO_TRY(self->error, self->value, aio_new(three, item(1, 1), item(2, 5, EFIRST), item(3, 20)));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 s2 s3 e1 f1,0@9 f2,-10001@13 f3,-125@13 out,-10001 ");
+    /* two in one turn: the first one of them */
+    AIO_TRY(self->error, self->value, aio_new(three, item(1, 20), item(2, 5, ESECOND), item(3, 5, EFIRST)));
+    CHECK_INT(self->error, ESECOND);
+    CHECK_NOTES("s1 s2 s3 f2,-10002@18 f3,-125@18 f1,-125@18 out,-10002 ");
+    /* before the others have begun */
+    AIO_TRY(self->error, self->value, aio_new(three, item(1, AT_ONCE, EFIRST), item(2, 5), item(3, 5)));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 f1,-10001@18 f2,-125@18 f3,-125@18 out,-10001 ");
+    /* their cleanup fails: the first error stands */
+    AIO_TRY(self->error, self->value, aio_new(three, item(1, 20, 0, 0, ETHIRD), item(2, 5, EFIRST), item(3, 5, 0, 2, ESECOND)));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 s2 s3 f2,-10001@23 f1,-125@23 f3,-125@25 out,-10001 ");
+    CHECK_INT(aio_task_cancelling(self), 0);
+    AIO_END;
+}
+
+CORO_TEST(gather_cancelled, struct three *task; int error;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(three, item(1, 9), item(2, 9), item(3, 9)));
+    aio_task_cancel(self->task);                /* its body never runs: its arguments are nobody's but ours */
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    aio_discard(self->task->x);
+    aio_discard(self->task->y);
+    aio_discard(self->task->z);
+    CHECK_NOTES("out,-125 ");
+    aio_release(self->task);
+    /* the request is delivered in a later turn than that of their first step */
+    self->task = aio_create_task(aio_new(three, item(1, 9), item(2, 9), item(3, 9)));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK_NOTES("");
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 s3 f1,-125@0 f2,-125@0 f3,-125@0 out,-125 ");
+    aio_release(self->task);
+    /* while they run */
+    self->task = aio_create_task(aio_new(three, item(1, 9, 0, 2), item(2, 1), item(3, 9, 0, 3)));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@1 f1,-125@4 f3,-125@5 out,-125 ");
+    aio_release(self->task);
+    /* twice: the second request hurries nobody's cleanup, and skips nothing */
+    self->task = aio_create_task(aio_new(three, item(1, 9, 0, 20), item(2, 1), item(3, 9, 0, 30)));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    note("@%d ", (int)aio_now());
+    AIO_FINALLY;
+    aio_release(self->task);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@6 f1,-125@27 f3,-125@37 out,-125 @37 ");
+    AIO_END;
+}
+
+/* A member's own AIO_ECANCELED is an error as any other: a result is missing. AIO_TRY takes it. */
+struct gathers_task { AIO_FRAME(void); struct item *task; int a, b; };
+static AIO_CORO(gathers_task)
+{
+    AIO_BEGIN;
+    self->a = self->b = -1;
+    AIO_GATHER(self->a, self->task, self->b, item(2, 20));
+    note("never ");
+    AIO_FINALLY;
+    CHECK(self->a == -1 && self->b == -1);
+    AIO_END;
+}
+struct waits_all { AIO_FRAME(void); struct item *task; };
+static AIO_CORO(waits_all) { AIO_BEGIN; AIO_ALL(self->task, item(2, 20)); note("never "); AIO_END; }
+struct cancels_later { AIO_FRAME(void); struct item *task; aio_time when; };
+static AIO_CORO(cancels_later)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->when));
+    CHECK(aio_task_cancel(self->task));
+    AIO_END;
+}
+struct cleans_up { AIO_FRAME(void); struct item *task; };
+static AIO_CORO(cleans_up)
+{
+    AIO_BEGIN;
+    AIO_ALL(self->task, item(2, 20));
+    AIO_FINALLY;
+    AIO_AWAIT(aio_sleep(5));
+    note("out,%d@%d ", aio_coro_error(self), (int)aio_now());
+    AIO_END;
+}
+CORO_TEST(member_cancelled, struct item *task; struct cleans_up *both; int error;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(item(1, 20));
+    CHECK_INT(aio_spawn(aio_new(cancels_later, self->task, 3)), 0);
+    AIO_TRY(self->error, aio_new(gathers_task, self->task));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 f1,-125@3 f2,-125@3 ");
+    aio_release(self->task);
+    self->task = aio_create_task(item(1, 20));
+    CHECK_INT(aio_spawn(aio_new(cancels_later, self->task, 3)), 0);
+    AIO_TRY(self->error, aio_new(waits_all, self->task));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 f1,-125@6 f2,-125@6 ");
+    AIO_TRY(self->error, aio_new(waits_all, self->task));   /* cancelled long ago */
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("f2,-125@6 ");
+    aio_release(self->task);
+    CHECK_INT(aio_task_cancelling(self), 0);
+    /* it, and then whoever gathers: that strikes once, and not in the cleanup */
+    self->task = aio_create_task(item(1, 20));
+    self->both = aio_create_task(aio_new(cleans_up, self->task));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_AWAIT(aio_sleep(0));                    /* who waits for it has been told, and has not run yet */
+    CHECK(aio_task_cancel(self->both));
+    AIO_TRY(self->error, self->both);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 f1,-125@8 f2,-125@8 out,-125@13 ");
+    aio_release(self->both);
+    aio_release(self->task);
+    AIO_END;
+}
+
+struct gathers_late { AIO_FRAME(void); int fail, a, b; };
+static AIO_CORO(gathers_late)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(5));
+    AIO_FINALLY;
+    self->a = self->b = -1;
+    AIO_GATHER(self->a, item(1, 2), self->b, item(2, 3, self->fail));
+    note("a%d b%d ", self->a, self->b);
+    AIO_ALL(item(3, 1), item(4, 1));
+    note("out,%d@%d ", aio_coro_error(self), (int)aio_now());
+    AIO_END;
+}
+CORO_TEST(in_finally, struct gathers_late *task; int error;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(gathers_late));
+    CHECK_NOTES("s1 s2 e1 f1,0@7 e2 f2,0@8 a1 b2 s3 s4 e3 f3,0@9 e4 f4,0@9 out,0@9 ");
+    AIO_TRY(self->error, aio_new(gathers_late, EFIRST));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 s2 e1 f1,0@16 f2,-10001@17 a-1 b-1 s3 s4 e3 f3,0@18 e4 f4,0@18 out,-10001@18 ");
+    /* cancelled before, and then in the cleanup: the members are hurried, and nothing is skipped */
+    self->task = aio_create_task(aio_new(gathers_late));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(aio_task_cancel(self->task));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 f1,-125@20 f2,-125@20 a-1 b-1 s3 s4 e3 f3,0@21 e4 f4,0@21 out,-125@21 ");
+    aio_release(self->task);
+    AIO_END;
+}
+
+struct nest { AIO_FRAME(int); int depth, fail, a, b; };
+static AIO_DECLARE(nest);
+static AIO_CORO(nest)
+{
+    AIO_BEGIN;
+    if (!self->depth) {
+        AIO_AWAIT(aio_sleep(3));
+        if (self->fail)
+            AIO_RAISE(EFIRST);
+        AIO_RETURN(1);
+    }
+    AIO_GATHER(self->a, aio_new(nest, self->depth - 1), self->b, aio_new(nest, self->depth - 1, self->fail));
+    AIO_RETURN(self->a + self->b);
+    AIO_END;
+}
+CORO_TEST(nested, struct nest *task; int error, value;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->value, aio_new(nest, 6));
+    CHECK_INT(self->value, 64);
+    CHECK_INT(aio_now(), 3);
+    AIO_TRY(self->error, aio_new(nest, 6, 1));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_INT(aio_now(), 6);
+    self->task = aio_create_task(aio_new(nest, 6));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(aio_now(), 7);
+    aio_release(self->task);
+    AIO_TRY(self->error, aio_wait_for(aio_new(nest, 6), 2));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_INT(aio_all_tasks(aio_loop_current(), NULL, 0), 1);
+    AIO_END;
+}
+
+CORO_TEST(in_timeout, struct aio_timeout scope; int a, b, which;)
+{
+    AIO_BEGIN;
+    self->a = self->b = -1;
+    AIO_TIMEOUT(&self->scope, 5) {
+        AIO_GATHER(self->a, item(1, 2), self->b, item(2, 20, 0, 3));
+        note("never ");
+    }
+    CHECK(self->scope.expired && self->a == -1 && self->b == -1);
+    CHECK_NOTES("s1 s2 e1 f1,0@2 f2,-125@8 ");
+    AIO_TIMEOUT(&self->scope, 5) {
+        AIO_GATHER(self->a, item(1, 2), self->b, item(2, 3));
+        AIO_RACE(self->which, item(3, 1), item(4, 2));
+    }
+    CHECK(!self->scope.expired && self->a == 1 && self->b == 2 && self->which == 0);
+    CHECK_NOTES("s1 s2 e1 f1,0@10 e2 f2,0@11 s3 s4 e3 f3,0@12 f4,-125@12 ");
+    self->which = 7;
+    AIO_TIMEOUT(&self->scope, 5) {
+        AIO_RACE(self->which, item(3, 10), item(4, 20));
+        note("never ");
+    }
+    CHECK(self->scope.expired && self->which == -1);
+    CHECK_NOTES("s3 s4 f3,-125@17 f4,-125@17 ");
+    AIO_TIMEOUT(&self->scope, 0)
+        AIO_ALL(item(1, 2), item(2, 2));
+    CHECK(self->scope.expired);
+    CHECK_NOTES("f1,-125@17 f2,-125@17 ");
+    AIO_END;
+}
+
+/* The generator's members are the consumer's business as long as it waits for the next value. */
+struct sums { AIO_FRAME(int); int n, a, b, which; };
+static AIO_CORO(sums)
+{
+    AIO_BEGIN;
+    while (self->n--) {
+        AIO_GATHER(self->a, aio_new(whole, self->n, 2), self->b, aio_new(whole, 10, 1));
+        AIO_RACE(self->which, aio_sleep(5), aio_sleep(1));
+        AIO_YIELD(self->a + self->b + self->which);
+    }
+    AIO_FINALLY;
+    AIO_ALL(item(1, 1), item(2, 1));
+    AIO_END;
+}
+struct sums_up { AIO_FRAME(int); int leave, value; struct sums *slot; };
+static AIO_CORO(sums_up)
+{
+    AIO_BEGIN;
+    AIO_FOREACH(self->value, self->slot, aio_new(sums, 3)) {
+        self->result += self->value;
+        if (self->leave)
+            break;
+    }
+    AIO_END;
+}
+CORO_TEST(in_generators, int value, error; struct sums *generator; bool more;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->value, aio_new(sums_up));
+    CHECK_INT(self->value, 36);
+    CHECK_NOTES("s1 s2 e1 f1,0@10 e2 f2,0@10 ");
+    AIO_AWAIT(self->value, aio_new(sums_up, 1));
+    CHECK_INT(self->value, 13);
+    CHECK_NOTES("s1 s2 e1 f1,0@14 e2 f2,0@14 ");
+    AIO_TRY(self->error, aio_wait_for(aio_new(sums_up), 1));    /* while it gathers */
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_NOTES("s1 s2 e1 f1,0@16 e2 f2,0@16 ");
+    self->generator = aio_new(sums, 2);
+    AIO_NEXT(self->more, self->value, self->generator);
+    CHECK(self->more && self->value == 12);
+    AIO_CLOSE(self->generator);
+    CHECK_NOTES("s1 s2 e1 f1,0@20 e2 f2,0@20 ");
+    AIO_END;
+}
+
+/* ------------------------------------------------------------------------------------ AIO_RACE */
+
+struct races { AIO_FRAME(int); struct item *x, *y, *z; int which; };
+static AIO_CORO(races)
+{
+    AIO_BEGIN;
+    self->which = 7;
+    AIO_RACE(self->which, self->x, self->y, self->z);
+    AIO_FINALLY;
+    self->result = self->which;
+    note("out,%d ", aio_coro_error(self));
+    AIO_END;
+}
+
+CORO_TEST(race, int which, error; struct item *task;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->which, aio_new(races, item(1, 9, 0, 2), item(2, 3), item(3, 9, 0, 5)));
+    CHECK_INT(self->which, 1);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@3 f1,-125@5 f3,-125@8 out,0 ");
+    AIO_TRY(self->error, self->which, aio_new(races, item(1, 9), item(2, 9), item(3, 3, EFIRST)));
+    CHECK(self->error == EFIRST && self->which == 2);
+    CHECK_NOTES("s1 s2 s3 f3,-10001@11 f1,-125@11 f2,-125@11 out,-10001 ");
+    /* at once: the others do not even begin */
+    AIO_AWAIT(self->which, aio_new(races, item(1, AT_ONCE), item(2, AT_ONCE), item(3, 1)));
+    CHECK_INT(self->which, 0);
+    CHECK_NOTES("s1 e1 f1,0@11 f2,-125@11 f3,-125@11 out,0 ");
+    AIO_TRY(self->error, self->which, aio_new(races, item(1, 1), item(2, AT_ONCE, ESECOND), item(3, AT_ONCE)));
+    CHECK(self->error == ESECOND && self->which == 1);
+    CHECK_NOTES("s1 s2 f2,-10002@11 f3,-125@11 f1,-125@11 out,-10002 ");
+    /* ties: whoever comes first in the turn */
+    AIO_AWAIT(self->which, aio_new(races, item(1, 6), item(2, 5), item(3, 5)));
+    CHECK_INT(self->which, 1);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@16 f3,-125@16 f1,-125@16 out,0 ");
+    /* one of one, and what is no coroutine */
+    AIO_RACE(self->which, item(1, 1));
+    CHECK_INT(self->which, 0);
+    AIO_RACE(self->which, aio_sleep(0));
+    CHECK_INT(self->which, 0);
+    self->task = aio_create_task(item(2, 1));
+    AIO_RACE(self->which, aio_sleep(5), self->task, aio_sleep(6), aio_sleep(6), aio_sleep(6), aio_sleep(6), aio_sleep(6),
+             aio_sleep(6));
+    CHECK_INT(self->which, 1);
+    AIO_RACE(self->which, aio_sleep(5), self->task);    /* done long ago */
+    CHECK_INT(self->which, 1);
+    aio_release(self->task);
+    tap_text[0] = 0;
+    AIO_END;
+}
+
+CORO_TEST(race_cancelled_member, int error, which; struct item *task; AIO_FUTURE(int) future;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(item(1, 20));
+    CHECK_INT(aio_spawn(aio_new(cancels_later, self->task, 2)), 0);
+    AIO_TRY(self->error, self->which, aio_new(races, item(2, 9), aio_wait_for(self->task, 50), item(3, 9)));
+    CHECK(self->error == AIO_ECANCELED && self->which == 1);    /* that is how it has ended: it wins */
+    CHECK_NOTES("s1 s2 s3 f1,-125@2 f2,-125@2 f3,-125@2 out,-125 ");
+    aio_release(self->task);
+    /* losers that are tasks and futures are cancelled, too; those behind a shield are not */
+    self->task = aio_create_task(item(1, 20));
+    AIO_RACE(self->which, aio_sleep(2), self->task, &self->future);
+    CHECK(self->which == 0 && aio_task_cancelled(self->task) && aio_future_cancelled(&self->future));
+    CHECK_NOTES("s1 f1,-125@4 ");
+    aio_release(self->task);
+    self->task = aio_create_task(item(1, 3));
+    AIO_RACE(self->which, aio_sleep(2), aio_shield(self->task));
+    CHECK(self->which == 0 && !aio_task_done(self->task));
+    AIO_AWAIT(self->task);
+    CHECK_NOTES("s1 e1 f1,0@7 ");
+    aio_release(self->task);
+    AIO_END;
+}
+
+CORO_TEST(race_cancelled, struct races *task; int error;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(races, item(1, 9), item(2, 9), item(3, 9, 0, 4)));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(!aio_task_done(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK(self->error == AIO_ECANCELED && self->task->which == -1);
+    CHECK_NOTES("s1 s2 s3 f1,-125@2 f2,-125@2 f3,-125@6 out,-125 ");
+    aio_release(self->task);
+    /* when it is decided, and the losers clean up: it has been won */
+    self->task = aio_create_task(aio_new(races, item(1, 9, 0, 4), item(2, 2), item(3, 9, 0, 4)));
+    AIO_AWAIT(aio_sleep(3));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK(self->error == AIO_ECANCELED && self->task->which == 1);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@8 f1,-125@12 f3,-125@12 out,-125 ");
+    aio_release(self->task);
+    /* in the turn in which it is decided */
+    self->task = aio_create_task(aio_new(races, item(1, 9), item(2, 2), item(3, 9)));
+    CHECK_INT(aio_spawn(aio_new(cancels_later, (struct item *)(void *)self->task, 2)), 0);
+    AIO_TRY(self->error, self->task);
+    CHECK(self->error == AIO_ECANCELED && self->task->which == 1);      /* neither is forgotten */
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@14 f1,-125@14 f3,-125@14 out,-125 ");
+    aio_release(self->task);
+    /* in the turn of the members' first step */
+    self->task = aio_create_task(aio_new(races, item(1, 9), item(2, 2), item(3, 9)));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK(self->error == AIO_ECANCELED && self->task->which == -1);
+    CHECK_NOTES("s1 s2 s3 f1,-125@14 f2,-125@14 f3,-125@14 out,-125 ");
+    aio_release(self->task);
+    AIO_END;
+}
+
+CORO_TEST(losers_errors, int which, error;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->which, aio_new(races, item(1, 2), item(2, 9, 0, 3, ESECOND), item(3, 9, 0, 1)));
+    CHECK_INT(self->which, 0);
+    CHECK_NOTES("s1 s2 s3 e1 f1,0@2 f3,-125@3 f2,-125@5 [item failed, and nobody looked at its error -10002]out,0 ");
+    AIO_TRY(self->error, self->which, aio_new(races, item(1, 2, EFIRST), item(2, 9, 0, 3, ESECOND), item(3, 9)));
+    CHECK(self->error == EFIRST && self->which == 0);
+    CHECK(strstr(tap_text, "[item failed, and nobody looked at its error -10002]"));
+    CHECK(!strstr(tap_text, "-10001]"));
+    tap_text[0] = 0;
+    AIO_END;
+}
+
+struct inner_race { AIO_FRAME(int); struct item *x, *y; int which; };
+static AIO_CORO(inner_race)
+{
+    AIO_BEGIN;
+    AIO_RACE(self->which, self->x, self->y);
+    AIO_RETURN(self->which);
+    AIO_END;
+}
+CORO_TEST(race_in_race, int which;)
+{
+    AIO_BEGIN;
+    AIO_RACE(self->which, aio_new(inner_race, item(1, 9), item(2, 8)), aio_new(inner_race, item(3, 7), item(4, 3)));
+    CHECK_INT(self->which, 1);
+    CHECK_NOTES("s1 s2 s3 s4 e4 f4,0@3 f3,-125@3 f1,-125@3 f2,-125@3 ");
+    AIO_RACE(self->which, aio_new(inner_race, item(1, 9, 0, 1), item(2, 8, 0, 2)), item(3, 2));
+    CHECK_INT(self->which, 1);
+    CHECK_NOTES("s3 s1 s2 e3 f3,0@5 f1,-125@6 f2,-125@7 ");
+    AIO_END;
+}
+
+/* -------------------------------------------------------------- races of locks, queues, channels */
+
+enum { QUEUES = 3, CONSUMERS = 6 };
+struct market {
+    struct aio_queue queues[QUEUES];
+    int items[QUEUES][2];
+    struct aio_channel channel, direct;
+    int slots[2];
+    struct aio_semaphore semaphore;
+    struct aio_lock locks[2];
+    unsigned seed;
+    long put, got, sum_put, sum_got;    /* items */
+    int taken[2];                       /* how often the locks are held */
+};
+static unsigned chance(struct market *market, unsigned n)
+{
+    market->seed = market->seed * 1103515245 + 12345;
+    return (market->seed >> 16) % n;
+}
+
+/* A race of gets: exactly one takes effect, or none. */
+struct buys { AIO_FRAME(void); struct market *market; int which, a, b, c, d, kind; };
+static void settle_up(struct buys *buys)
+{
+    int got[] = { buys->a, buys->b, buys->c, buys->d }, i, count = 0;
+    for (i = 0; i < 4; i++) {
+        count += got[i] != 0;
+        buys->market->got += got[i] != 0;
+        buys->market->sum_got += got[i];
+        if (got[i])
+            CHECK_INT(buys->which, i);
+    }
+    CHECK(count <= 1, "%d items", count);
+    buys->a = buys->b = buys->c = buys->d = 0;
+    buys->which = -1;
+}
+static AIO_CORO(buys)
+{
+    struct market *const market = self->market;
+    AIO_BEGIN;
+    self->which = -1;
+    self->kind = (int)chance(market, 4);
+    if (self->kind == 0)
+        AIO_RACE(self->which, aio_queue_get(&market->queues[0], &self->a),
+                 aio_queue_get(&market->queues[1], &self->b), aio_channel_recv(&market->channel, &self->c),
+                 aio_channel_recv(&market->direct, &self->d), aio_sleep((aio_time)chance(market, 9)));
+    else if (self->kind == 1)
+        AIO_RACE(self->which, aio_wait_for(aio_queue_get(&market->queues[0], &self->a), (aio_time)chance(market, 9)),
+                 aio_queue_get(&market->queues[0], &self->b),
+                 aio_wait_for(aio_wait_for(aio_channel_recv(&market->direct, &self->c), 3), (aio_time)chance(market, 9)),
+                 aio_queue_get(&market->queues[2], &self->d));
+    else if (self->kind == 2)
+        AIO_RACE(self->which, aio_queue_get(&market->queues[1], &self->a), aio_sleep((aio_time)chance(market, 3)),
+                 aio_queue_get(&market->queues[1], &self->c));
+    else
+        AIO_RACE(self->which, aio_channel_recv(&market->direct, &self->a),
+                 aio_channel_recv(&market->direct, &self->b), aio_sleep((aio_time)chance(market, 5)));
+    settle_up(self);
+    if (chance(market, 3) == 0)
+        AIO_AWAIT(aio_sleep((aio_time)chance(market, 4)));
+    AIO_FINALLY;
+    settle_up(self);
+    AIO_END;
+}
+
+/* A race of puts: as many items are put as win. */
+struct sells { AIO_FRAME(void); struct market *market; int which, item, k, many; };
+static void account(struct sells *sells, bool put)
+{
+    sells->market->put += put;
+    sells->market->sum_put += put ? sells->item : 0;
+    sells->which = -1;
+}
+static AIO_CORO(sells)
+{
+    struct market *const market = self->market;
+    AIO_BEGIN;
+    self->which = -1;
+    self->item = 1 + (int)chance(market, 1000);
+    self->k = (int)chance(market, QUEUES);
+    if (chance(market, 3) == 0) {               /* several in one turn */
+        for (self->many = 0; self->many < 3; self->many++) {
+            account(self, aio_queue_put_nowait(&market->queues[self->many], &self->item) == 0);
+            account(self, aio_channel_try_send(&market->direct, &self->item) == 0);
+            account(self, aio_channel_try_send(&market->channel, &self->item) == 0);
+        }
+    } else {
+        AIO_RACE(self->which, aio_queue_put(&market->queues[self->k], &self->item),
+                 aio_channel_send(&market->direct, &self->item),
+                 aio_wait_for(aio_channel_send(&market->channel, &self->item), (aio_time)chance(market, 5)),
+                 aio_queue_put(&market->queues[(self->k + 1) % QUEUES], &self->item));
+        account(self, self->which >= 0);
+    }
+    AIO_AWAIT(aio_sleep((aio_time)chance(market, 4)));
+    AIO_FINALLY;
+    account(self, self->which >= 0 && aio_coro_error(self) != AIO_ETIMEDOUT);
+    AIO_END;
+}
+
+/* Permits and locks. */
+struct holds { AIO_FRAME(void); struct market *market; int which; struct aio_permit permit, other; };
+static void lock_counted(struct holds *holds)
+{
+    if (holds->which == 0 || holds->which == 1)
+        CHECK_INT(holds->market->taken[holds->which]++, 0);
+}
+static AIO_CORO(holds)
+{
+    struct market *const market = self->market;
+    AIO_BEGIN;
+    self->which = -1;
+    AIO_RACE(self->which, aio_lock_acquire(&market->locks[0]),
+             aio_wait_for(aio_lock_acquire(&market->locks[1]), (aio_time)chance(market, 6)),
+             aio_semaphore_take(&market->semaphore, &self->permit),
+             aio_semaphore_take(&market->semaphore, &self->other), aio_sleep((aio_time)chance(market, 5)));
+    lock_counted(self);
+    self->which += 10;                          /* it is counted */
+    if (self->which < 14)
+        AIO_AWAIT(aio_sleep((aio_time)chance(market, 4)));
+    AIO_FINALLY;
+    if (aio_coro_error(self) == AIO_ETIMEDOUT)
+        self->which = -1;                       /* won by the deadline, which is no lock */
+    if (self->which >= 10)
+        self->which -= 10;
+    else
+        lock_counted(self);                     /* won, and then cancelled on the way out of the race */
+    if (self->which == 0 || self->which == 1) {
+        CHECK_INT(--market->taken[self->which], 0);
+        aio_lock_release(&market->locks[self->which]);
+    }
+    CHECK_INT(self->permit.semaphore != NULL, self->which == 2);
+    CHECK_INT(self->other.semaphore != NULL, self->which == 3);
+    aio_permit_return(&self->permit);
+    aio_permit_return(&self->other);
+    AIO_END;
+}
+
+/* Round after round. How they end is not what this is about. */
+struct rounds { AIO_FRAME(void); struct market *market; int kind, rounds, error; };
+static struct aio_void *round_of(struct rounds *rounds)
+{
+    if (rounds->kind == 0)
+        return (struct aio_void *)(void *)aio_new(buys, rounds->market);
+    if (rounds->kind == 1)
+        return (struct aio_void *)(void *)aio_new(sells, rounds->market);
+    return (struct aio_void *)(void *)aio_new(holds, rounds->market);
+}
+static AIO_CORO(rounds)
+{
+    AIO_BEGIN;
+    while (self->rounds--) {
+        AIO_TRY(self->error, round_of(self));
+        CHECK(self->error == 0 || self->error == AIO_ETIMEDOUT, "%d", self->error);
+    }
+    AIO_END;
+}
+
+struct tries { AIO_FRAME(void); struct rounds *what; aio_time limit; int error; };
+static AIO_CORO(tries)
+{
+    AIO_BEGIN;
+    AIO_TRY(self->error, aio_wait_for(self->what, self->limit));
+    CHECK(self->error == 0 || self->error == AIO_ETIMEDOUT, "%d", self->error);
+    AIO_END;
+}
+
+struct trades { AIO_FRAME(void); struct market market; int i; struct aio_group group; };
+static AIO_CORO(trades)
+{
+    struct market *const market = &self->market;
+    int item;
+    AIO_BEGIN;
+    for (self->i = 0; self->i < QUEUES; self->i++)
+        aio_queue_init(&market->queues[self->i], market->items[self->i]);
+    aio_channel_init(&market->channel, market->slots);
+    aio_channel_init_unbuffered(&market->direct, sizeof(int));
+    aio_semaphore_init(&market->semaphore, 2);
+    aio_group_open(&self->group, self, 0, 0);
+    for (self->i = 0; self->i < 3 * CONSUMERS; self->i++)
+        if (aio_group_spawn(&self->group, aio_new(tries, aio_new(rounds, market, self->i % 3, 12),
+                                                  (aio_time)(10 + chance(market, 60)))))
+            AIO_RAISE(AIO_ENOMEM);
+    AIO_AWAIT(aio_group_join(&self->group));
+    for (self->i = 0; self->i < QUEUES; self->i++)
+        while (aio_queue_get_nowait(&market->queues[self->i], &item) == 0)
+            market->got++, market->sum_got += item;
+    while (aio_channel_try_recv(&market->channel, &item) == 0)
+        market->got++, market->sum_got += item;
+    CHECK_INT(market->got, market->put);
+    CHECK_INT(market->sum_got, market->sum_put);
+    CHECK_INT(market->semaphore.value, 2);
+    CHECK(!market->locks[0].locked && !market->locks[1].locked);
+    for (self->i = 0; self->i < QUEUES; self->i++)
+        CHECK(!market->queues[self->i].getters && !market->queues[self->i].putters);
+    CHECK(!market->semaphore.waiters && !market->locks[0].waiters && !market->locks[1].waiters);
+    AIO_END;
+}
+
+TEST(nothing_is_lost)
+{
+    long seed, n = core_many(3000), got = 0;
+    struct aio_loop loop;
+    for (seed = 0; seed < n && !tap_failed; seed++) {
+        struct trades *trades;
+        CHECK_INT(aio_loop_init(&loop, &core_options), 0);
+        trades = aio_new(trades, .market = { .seed = (unsigned)seed });
+        trades = aio_loop_create_task(&loop, trades);
+        CHECK_INT(aio_loop_run_until_complete(&loop, aio_shield(trades)), 0);
+        got += trades->market.got;
+        aio_release(trades);
+        CHECK_INT(aio_loop_close(&loop), 0);
+        CHECK_INT(core_live, 0);
+        if (tap_failed)
+            printf("# seed %ld\n", seed);
+    }
+    CHECK(got > n * 10, "%ld items", got);
+    CHECK_NOTES("");
+}
+
+int main(int argc, char **argv)
+{
+    RUN(argc, argv, T(one_to_eight), T(types), T(operations), T(evaluated_once), T(duplicates), T(first_error),
+        T(gather_cancelled), T(member_cancelled), T(in_finally), T(nested), T(in_timeout), T(in_generators), T(race),
+        T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(nothing_is_lost));
+}
