@@ -1223,7 +1223,7 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
     for ((slot) = (generator), aio_ret_ = aio_foreach_open_(&self->aio, aio_of_(slot), &(slot)); aio_ret_; \
          aio_ret_ = aio_foreach_close_(aio_of_(slot))) \
         if (!aio_foreach_is_open_(aio_ret_)) { \
-            AIO_SUSPEND_(m, aio_ret_) \
+            AIO_SUSPEND_(m, aio_ret_->flags & AIO_F_UNIT_ ? NULL : aio_ret_) /* NULL: AIO_ENOMEM */ \
             if (aio_foreach_closed_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; \
         } else \
             for (;;) \
@@ -1450,7 +1450,8 @@ extern "C" {
 #endif
 
 /* Arrays of handles: of tasks and futures of any type, made by aio_any. They stay their owners', and the array
-   must live, unchanged, as long as the wait. AIO_EINVAL: there is something else among them. AIO_ENOMEM: NULL is. */
+   must live, unchanged, as long as the wait. AIO_EINVAL: there is something else among them. AIO_ENOMEM: NULL is.
+   AIO_EDEADLK: the task that waits is. */
 
 /* Waits for all of them, with asyncio's rules: results are in the handles; the first error comes out at once, and
    the others go on; one that was cancelled counts as an error. A cancellation of the wait cancels all that are
@@ -5989,6 +5990,8 @@ static int aio_set_begin_(struct aio_set_ *set, struct aio_loop *loop)
             return AIO_ENOMEM;
         else if (!aio_is_task_or_future_(aio_set_target_(set, i)))
             return AIO_EINVAL;
+        else if (aio_set_target_(set, i)->flags & AIO_F_ROOT_ && aio_set_target_(set, i)->up.task == loop->current)
+            return AIO_EDEADLK;
     if (set->n > SIZE_MAX / sizeof *set->watching)
         return AIO_ENOMEM;
     set->watching = set->n ? (struct aio_watching_ *)aio_block_new_(set->n * sizeof *set->watching) : NULL;
@@ -6093,20 +6096,23 @@ static void aio_set_cancel_(struct aio_set_ *set)
     }
 }
 
-/* A wait that has been cancelled, or has failed with AIO_CANCEL_ON_ERROR, waits for the end of all. */
+/* A wait that has been cancelled, even before its first step, or has failed with AIO_CANCEL_ON_ERROR, waits for the
+   end of all. */
 static struct aio_coro *aio_gather_array_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_set_ *set = (struct aio_set_ *)(void *)c;
     struct aio_loop *loop = aio_thread_.loop;
-    bool canceled = ret && ret->error, first = c->pc == AIO_PC_START_;
-    if (c->pc == AIO_PC_FINALLY_)
+    bool canceled = ret && ret->error, unborn = c->pc == AIO_PC_FINALLY_;
+    if (unborn && c->error != AIO_ECANCELED)
         return c;
-    if (first) {
+    if (unborn || c->pc == AIO_PC_START_) {
+        int error = aio_set_begin_(set, loop);
         c->pc = AIO_PC_END_;
-        c->error = aio_set_begin_(set, loop);
-        if (c->error)
+        if (error) {
+            c->error = unborn ? c->error : error;
             return c;
-        canceled = !aio_set_is_over_(set) && !aio_may_park_(loop->current);
+        }
+        canceled = unborn || (!aio_set_is_over_(set) && !aio_may_park_(loop->current));
     }
     if (canceled)
         c->error = AIO_ECANCELED;

@@ -1,5 +1,9 @@
 /* Several at once: AIO_GATHER, AIO_ALL and AIO_RACE, and waiting for arrays of handles. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "core.h"
+#include <time.h>
 
 enum { EFIRST = AIO_EUSER - 1, ESECOND = AIO_EUSER - 2, ETHIRD = AIO_EUSER - 3 };
 
@@ -845,9 +849,598 @@ TEST(nothing_is_lost)
     CHECK_NOTES("");
 }
 
+/* ---------------------------------------------------------------------------------- aio_gather */
+
+enum { MOST = 8 };
+/* Waits for handles in an array of its own, which is made worthless as soon as the wait is over. */
+struct waits {
+    AIO_FRAME(ptrdiff_t);
+    char how;                           /* 'g' aio_gather, 'w' aio_wait, 'c' aio_as_completed */
+    struct aio_any *handles[MOST];
+    size_t n;
+    int flags, error;
+    aio_time timeout;
+    struct aio_any *next;
+    struct aio_completed *slot;
+};
+static AIO_CORO(waits)
+{
+    AIO_BEGIN;
+    if (self->how == 'g')
+        AIO_AWAIT(aio_gather(self->handles, self->n, self->flags));
+    else if (self->how == 'w')
+        AIO_AWAIT(self->result, aio_wait(self->handles, self->n, self->flags, self->timeout));
+    else
+        AIO_FOREACH(self->next, self->slot, aio_as_completed(self->handles, self->n, self->timeout)) {
+            note("<%d ", ((struct item *)(void *)self->next)->id);
+            if (++self->result == self->flags)
+                break;
+        }
+    AIO_FINALLY;
+    memset(self->handles, 0xdb, sizeof self->handles);
+    note("out,%d@%d ", aio_coro_error(self), (int)aio_now());
+    AIO_END;
+}
+
+struct items { struct item *a, *b, *c; };
+static void make(struct items *items, struct item *a, struct item *b, struct item *c)
+{
+    items->a = aio_create_task(a);
+    items->b = aio_create_task(b);
+    items->c = aio_create_task(c);
+    CHECK(items->a && items->b && items->c);
+}
+static void unmake(struct items *items)
+{
+    aio_release(items->a);
+    aio_release(items->b);
+    aio_release(items->c);
+}
+#define WAIT_FOR(how, items, ...) \
+    aio_new(waits, how, { aio_any((items).a), aio_any((items).b), aio_any((items).c) }, 3, __VA_ARGS__)
+
+CORO_TEST(gather_array, struct items items; struct aio_any *all[4]; int error; struct half *half; struct fill *fill;
+          AIO_FUTURE(struct point) future;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 3), item(2, 1), item(3, 2));
+    AIO_AWAIT(WAIT_FOR('g', self->items));
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@1 e3 f3,0@2 e1 f1,0@3 out,0@3 ");
+    CHECK(self->items.a->result == 1 && self->items.b->result == 2 && self->items.c->result == 3);
+    AIO_AWAIT(WAIT_FOR('g', self->items));      /* done ones */
+    CHECK_NOTES("out,0@3 ");
+    unmake(&self->items);
+    AIO_AWAIT(aio_gather(NULL, 0, 0));
+    AIO_AWAIT(aio_gather(self->all, 0, AIO_RETURN_EXCEPTIONS));
+    /* of any type, twice, and futures */
+    self->half = aio_create_task(aio_new(half, 3));
+    self->fill = aio_create_task(aio_new(fill, 'f'));
+    self->all[0] = aio_any(self->half);
+    self->all[1] = aio_any(self->fill);
+    self->all[2] = aio_any(&self->future);
+    self->all[3] = aio_any(self->half);
+    CHECK_INT(aio_future_set_result(&self->future, ((struct point){ 5, 6 })), 0);
+    AIO_AWAIT(aio_gather(self->all, 4, 0));
+    CHECK(self->half->result > 1.4 && self->fill->result.text[199] == 'f' && self->future.result.y == 6);
+    /* what cannot be waited for: nothing happens */
+    self->all[2] = NULL;
+    AIO_TRY(self->error, aio_gather(self->all, 4, 0));
+    CHECK_INT(self->error, AIO_ENOMEM);
+    self->all[2] = aio_any(item(9, 9));
+    AIO_TRY(self->error, aio_gather(self->all, 4, 0));
+    CHECK_INT(self->error, AIO_EINVAL);
+    aio_discard(self->all[2]);
+    self->all[2] = aio_any(aio_sleep(0));
+    AIO_TRY(self->error, aio_gather(self->all, 4, 0));
+    CHECK_INT(self->error, AIO_EINVAL);
+    self->all[2] = aio_current_task();
+    AIO_TRY(self->error, aio_gather(self->all, 4, 0));
+    CHECK_INT(self->error, AIO_EDEADLK);
+    aio_release(self->half);
+    aio_release(self->fill);
+    AIO_END;
+}
+
+CORO_TEST(gather_array_errors, struct items items; int error;)
+{
+    AIO_BEGIN;
+    /* the first error comes out at once; the others run on */
+    make(&self->items, item(1, 5), item(2, 2, EFIRST), item(3, 1));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 s2 s3 e3 f3,0@1 f2,-10001@2 out,-10001@2 ");
+    CHECK(!aio_task_done(self->items.a));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items));       /* it is there already */
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("out,-10001@2 ");
+    AIO_AWAIT(self->items.a);
+    CHECK_NOTES("e1 f1,0@5 ");
+    unmake(&self->items);
+    /* one that was cancelled is one */
+    make(&self->items, item(1, 5), item(2, 4), item(3, 9));
+    CHECK_INT(aio_spawn(aio_new(cancels_later, self->items.c, 1)), 0);
+    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    CHECK_INT(self->error, AIO_ECANCELED);      /* not our own cancellation: AIO_TRY takes it */
+    CHECK_NOTES("s1 s2 s3 f3,-125@6 out,-125@6 ");
+    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(aio_task_cancelling(self), 0);
+    AIO_AWAIT(aio_sleep(9));
+    CHECK_NOTES("out,-125@6 e2 f2,0@9 e1 f1,0@10 ");
+    unmake(&self->items);
+    /* AIO_RETURN_EXCEPTIONS */
+    make(&self->items, item(1, 3, EFIRST), item(2, 2, ESECOND), item(3, 5));
+    aio_task_cancel(self->items.c);
+    AIO_AWAIT(WAIT_FOR('g', self->items, AIO_RETURN_EXCEPTIONS));
+    CHECK_NOTES("s1 s2 f3,-125@15 f2,-10002@17 f1,-10001@18 out,0@18 ");
+    CHECK_INT(aio_task_error(self->items.a), EFIRST);
+    CHECK_INT(aio_task_error(self->items.b), ESECOND);
+    CHECK_INT(aio_task_error(self->items.c), AIO_ECANCELED);
+    unmake(&self->items);
+    /* AIO_CANCEL_ON_ERROR */
+    make(&self->items, item(1, 9, 0, 2), item(2, 2, EFIRST), item(3, 9, 0, 4));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, AIO_CANCEL_ON_ERROR));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("s1 s2 s3 f2,-10001@20 f1,-125@22 f3,-125@24 out,-10001@24 ");
+    unmake(&self->items);
+    make(&self->items, item(1, AT_ONCE), item(2, AT_ONCE, EFIRST), item(3, 9));
+    AIO_AWAIT(aio_sleep(1));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, AIO_CANCEL_ON_ERROR));      /* failed before */
+    CHECK_INT(self->error, EFIRST);
+    CHECK(aio_task_cancelled(self->items.c));
+    unmake(&self->items);
+    tap_text[0] = 0;
+    /* two errors: the second one is not looked at, and is not lost */
+    make(&self->items, item(1, 2, EFIRST), item(2, 3, ESECOND), item(3, 1));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    CHECK_INT(self->error, EFIRST);
+    AIO_AWAIT(aio_sleep(5));
+    tap_text[0] = 0;
+    unmake(&self->items);
+    CHECK_NOTES("[item failed, and nobody looked at its error -10002]");
+    AIO_END;
+}
+
+CORO_TEST(gather_array_cancelled, struct items items; struct waits *task; struct aio_void *gather; int error;
+          struct aio_any *all[3]; AIO_FUTURE(int) future;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 9, 0, 2), item(2, 1), item(3, 9, 0, 4));
+    self->task = aio_create_task(WAIT_FOR('g', self->items));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);      /* comes out when all have ended */
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@1 f1,-125@4 f3,-125@6 out,-125@6 ");
+    aio_release(self->task);
+    unmake(&self->items);
+    /* twice: the second request hurries their cleanup */
+    make(&self->items, item(1, 9, 0, 20), item(2, 1), item(3, 9, 0, 40));
+    self->task = aio_create_task(WAIT_FOR('g', self->items));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@7 f1,-125@9 f3,-125@9 out,-125@9 ");
+    aio_release(self->task);
+    unmake(&self->items);
+    /* a deadline, also one that strikes before the first step; the gather itself as a task */
+    make(&self->items, item(1, 9, 0, 2), item(2, 1), item(3, 9));
+    AIO_TRY(self->error, aio_wait_for(WAIT_FOR('g', self->items), 3));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@10 f3,-125@12 f1,-125@14 out,-125@14 ");
+    unmake(&self->items);
+    make(&self->items, item(1, 9, 0, 2), item(2, 1), item(3, 9));
+    self->all[0] = aio_any(self->items.a);
+    self->all[1] = aio_any(self->items.b);
+    self->all[2] = aio_any(&self->future);
+    AIO_TRY(self->error, aio_wait_for(aio_gather(self->all, 3, 0), 0));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK(aio_future_cancelled(&self->future));
+    CHECK_NOTES("f2,-125@14 s3 f1,-125@16 ");
+    aio_task_cancel(self->items.c);
+    AIO_TRY(self->error, self->items.c);
+    unmake(&self->items);
+    tap_text[0] = 0;
+    make(&self->items, item(1, 9, 0, 2), item(2, 1), item(3, 9));
+    self->all[0] = aio_any(self->items.a);
+    self->all[1] = aio_any(self->items.b);
+    self->all[2] = aio_any(self->items.c);
+    self->gather = aio_create_task(aio_gather(self->all, 3, 0));
+    CHECK(aio_task_cancel(self->gather));
+    AIO_TRY(self->error, self->gather);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(aio_now(), 18);
+    CHECK(aio_task_cancelled(self->items.a) && aio_task_cancelled(self->items.b) && aio_task_cancelled(self->items.c));
+    aio_release(self->gather);
+    unmake(&self->items);
+    tap_text[0] = 0;
+    /* behind a shield it goes on */
+    make(&self->items, item(1, 3), item(2, 1), item(3, 4));
+    self->all[0] = aio_any(self->items.a);
+    self->all[1] = aio_any(self->items.b);
+    self->all[2] = aio_any(self->items.c);
+    self->gather = aio_create_task(aio_wait_for(aio_gather(self->all, 3, 0), 100));
+    AIO_TRY(self->error, aio_wait_for(aio_wait_for(aio_shield(self->gather), 2), 50));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    AIO_AWAIT(self->gather);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@19 e1 f1,0@21 e3 f3,0@22 ");
+    aio_release(self->gather);
+    unmake(&self->items);
+    AIO_END;
+}
+
+/* One that refuses to be cancelled: the cancellation of the wait comes out all the same, at its end. */
+struct refuses { AIO_FRAME(int); int error; };
+static AIO_CORO(refuses)
+{
+    AIO_BEGIN;
+    AIO_CATCH(self->error, aio_sleep(10));
+    AIO_AWAIT(aio_sleep(5));
+    AIO_RETURN(8);
+    AIO_END;
+}
+CORO_TEST(refused_cancel, struct refuses *a; struct aio_any *all[1]; struct aio_void *gather; int error;)
+{
+    AIO_BEGIN;
+    self->a = aio_create_task(aio_new(refuses));
+    self->all[0] = aio_any(self->a);
+    self->gather = aio_create_task(aio_gather(self->all, 1, 0));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(aio_task_cancel(self->gather));
+    AIO_TRY(self->error, self->gather);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK(aio_now() == 6 && self->a->result == 8 && aio_task_error(self->a) == 0);
+    aio_release(self->gather);
+    aio_release(self->a);
+    AIO_END;
+}
+
+/* ------------------------------------------------------------------------------------ aio_wait */
+
+CORO_TEST(wait, struct items items; ptrdiff_t n; int error; struct aio_any *all[2]; AIO_FUTURE(int) future;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 3), item(2, 1, EFIRST), item(3, 2));
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_FIRST_COMPLETED, .timeout = 0));      /* only looks */
+    CHECK_INT(self->n, 0);
+    CHECK_NOTES("out,0@0 ");
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = -5));
+    CHECK_INT(self->n, 0);
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_FIRST_COMPLETED, .timeout = AIO_FOREVER));
+    CHECK_INT(self->n, 1);
+    CHECK_NOTES("out,0@0 s1 s2 s3 f2,-10001@1 out,0@1 ");
+    CHECK(aio_task_done(self->items.b) && !aio_task_done(self->items.c));
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_FIRST_EXCEPTION, .timeout = AIO_FOREVER));    /* it is there */
+    CHECK_INT(self->n, 1);
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = 1));
+    CHECK_INT(self->n, 2);
+    CHECK_NOTES("out,0@1 e3 f3,0@2 out,0@2 ");
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = AIO_FOREVER));
+    CHECK_INT(self->n, 3);
+    CHECK_NOTES("e1 f1,0@3 out,0@3 ");
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = 0));
+    CHECK_INT(self->n, 3);
+    CHECK_INT(aio_task_error(self->items.b), EFIRST);       /* the wait does not look at it */
+    unmake(&self->items);
+    tap_text[0] = 0;
+    /* an error, but not a cancellation, ends the wait for the first one; without any it waits for all */
+    make(&self->items, item(1, 5), item(2, 3, EFIRST), item(3, 9));
+    aio_task_cancel(self->items.a);
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_FIRST_EXCEPTION, .timeout = AIO_FOREVER));
+    CHECK(self->n == 2 && aio_now() == 6);
+    aio_task_cancel(self->items.c);
+    CHECK_INT(aio_task_error(self->items.b), EFIRST);
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = AIO_FOREVER));
+    CHECK(self->n == 3 && aio_now() == 6);
+    unmake(&self->items);
+    make(&self->items, item(1, 5), item(2, 3), item(3, 1));
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_FIRST_EXCEPTION, .timeout = AIO_FOREVER));
+    CHECK(self->n == 3 && aio_now() == 11);
+    unmake(&self->items);
+    tap_text[0] = 0;
+    /* what it is given */
+    AIO_TRY(self->error, self->n, aio_wait(self->all, 0, AIO_ALL_COMPLETED, 5));
+    CHECK(self->error == AIO_EINVAL && self->n == 0);
+    self->all[0] = aio_any(&self->future);
+    AIO_TRY(self->error, aio_wait(self->all, 2, AIO_ALL_COMPLETED, 5));
+    CHECK_INT(self->error, AIO_ENOMEM);
+    self->all[1] = aio_any(item(1, 1));
+    AIO_TRY(self->error, aio_wait(self->all, 2, AIO_ALL_COMPLETED, 0));
+    CHECK_INT(self->error, AIO_EINVAL);
+    aio_discard(self->all[1]);
+    self->all[1] = aio_any(self);
+    AIO_TRY(self->error, aio_wait(self->all, 2, AIO_ALL_COMPLETED, AIO_FOREVER));
+    CHECK_INT(self->error, AIO_EDEADLK);
+    self->all[1] = aio_any(&self->future);
+    AIO_AWAIT(self->n, aio_wait(self->all, 2, AIO_ALL_COMPLETED, 2));
+    CHECK_INT(self->n, 0);
+    CHECK_INT(aio_future_set_error(&self->future, EFIRST), 0);
+    AIO_AWAIT(self->n, aio_wait(self->all, 2, AIO_FIRST_EXCEPTION, AIO_FOREVER));
+    CHECK_INT(self->n, 2);
+    CHECK_INT(aio_now(), 13);
+    AIO_END;
+}
+
+/* The result is that of the moment at which it goes on. Ends in the turn in which the time is up. */
+CORO_TEST(wait_ties, struct items items; ptrdiff_t n; int error;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 2), item(2, 2), item(3, 2));
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_FIRST_COMPLETED, .timeout = AIO_FOREVER));
+    CHECK_INT(self->n, 3);
+    unmake(&self->items);
+    make(&self->items, item(1, 3), item(2, 3), item(3, 9));
+    AIO_AWAIT(aio_sleep(0));
+    AIO_AWAIT(self->n, WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = 3));
+    CHECK(self->n == 2 && aio_now() == 5);
+    AIO_TRY(self->error, aio_wait_for(WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = 3), 2));
+    CHECK(self->error == AIO_ETIMEDOUT && aio_now() == 7 && !aio_task_done(self->items.c));
+    AIO_AWAIT(self->items.c);
+    unmake(&self->items);
+    tap_text[0] = 0;
+    AIO_END;
+}
+
+CORO_TEST(wait_cancelled, struct items items; struct waits *task; int error;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 3), item(2, 1), item(3, 4));
+    self->task = aio_create_task(WAIT_FOR('w', self->items, AIO_ALL_COMPLETED, .timeout = 50));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(self->task->result, 1);           /* so many had ended */
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@1 out,-125@2 ");
+    aio_release(self->task);
+    AIO_AWAIT(self->items.c);                   /* the tasks are left alone */
+    CHECK_NOTES("e1 f1,0@3 e3 f3,0@4 ");
+    CHECK(aio_task_error(self->items.a) == 0 && aio_task_error(self->items.c) == 0);
+    unmake(&self->items);
+    make(&self->items, item(1, 3), item(2, 1), item(3, 4));
+    self->task = aio_create_task(WAIT_FOR('w', self->items, AIO_FIRST_COMPLETED, .timeout = AIO_FOREVER));
+    AIO_AWAIT(aio_sleep(1));
+    AIO_AWAIT(aio_sleep(0));                    /* it has been woken, and has not run */
+    CHECK(aio_task_done(self->items.b));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(self->task->result, 1);
+    AIO_AWAIT(self->items.c);
+    aio_release(self->task);
+    unmake(&self->items);
+    tap_text[0] = 0;
+    AIO_END;
+}
+
+/* ----------------------------------------------------------------------------- aio_as_completed */
+
+CORO_TEST(as_completed, struct items items; ptrdiff_t n; int error; struct aio_any *all[3], *one;
+          struct aio_completed *completed; bool more;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 3), item(2, 1, EFIRST), item(3, 2));
+    AIO_AWAIT(self->n, WAIT_FOR('c', self->items, .timeout = AIO_FOREVER));
+    CHECK_INT(self->n, 3);
+    CHECK_NOTES("s1 s2 s3 f2,-10001@1 <2 e3 f3,0@2 <3 e1 f1,0@3 <1 out,0@3 ");
+    AIO_AWAIT(self->n, WAIT_FOR('c', self->items, .timeout = 0));   /* done ones, in the order of the array */
+    CHECK_NOTES("<1 <2 <3 out,0@3 ");
+    CHECK_INT(aio_task_error(self->items.b), EFIRST);
+    unmake(&self->items);
+    AIO_AWAIT(aio_new(waits, 'c', .timeout = 0));   /* none */
+    CHECK_NOTES("out,0@3 ");
+    /* the time is up: nothing is cancelled */
+    make(&self->items, item(1, 3), item(2, 1), item(3, 9));
+    AIO_TRY(self->error, self->n, WAIT_FOR('c', self->items, .timeout = 5));
+    CHECK(self->error == AIO_ETIMEDOUT && self->n == 2);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@4 <2 e1 f1,0@6 <1 out,-110@8 ");
+    AIO_TRY(self->error, self->n, WAIT_FOR('c', self->items, .timeout = 0));    /* done ones come first */
+    CHECK(self->error == AIO_ETIMEDOUT && self->n == 2);
+    CHECK_NOTES("<1 <2 out,-110@8 ");
+    AIO_AWAIT(self->items.c);
+    CHECK_NOTES("e3 f3,0@12 ");
+    unmake(&self->items);
+    /* break leaves the others alone, and the array may go */
+    make(&self->items, item(1, 3), item(2, 1), item(3, 2));
+    AIO_AWAIT(self->n, WAIT_FOR('c', self->items, 1, .timeout = AIO_FOREVER));
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@13 <2 out,0@13 ");
+    AIO_AWAIT(self->items.a);
+    CHECK_NOTES("e3 f3,0@14 e1 f1,0@15 ");
+    unmake(&self->items);
+    /* one by one, and one of them twice */
+    make(&self->items, item(1, 3), item(2, 1), item(3, 9));
+    self->all[0] = aio_any(self->items.a);
+    self->all[1] = aio_any(self->items.b);
+    self->all[2] = aio_any(self->items.a);
+    self->completed = aio_as_completed(self->all, 3, AIO_FOREVER);
+    AIO_NEXT(self->more, self->one, self->completed);
+    CHECK(self->more && self->one == self->all[1]);
+    AIO_AWAIT(aio_sleep(5));                    /* they end while it rests */
+    AIO_NEXT(self->more, self->one, self->completed);
+    CHECK(self->more && self->one == self->all[0]);
+    AIO_NEXT(self->more, self->one, self->completed);
+    CHECK(self->more && self->one == self->all[0]);
+    self->one = NULL;
+    AIO_NEXT(self->more, self->one, self->completed);
+    CHECK(!self->more && !self->one);
+    AIO_NEXT(self->more, self->one, self->completed);
+    CHECK(!self->more);
+    AIO_CLOSE(self->completed);
+    /* left in the middle, with a deadline that is not over */
+    self->all[0] = aio_any(self->items.c);
+    self->completed = aio_as_completed(self->all, 3, 4);
+    AIO_NEXT(self->more, self->one, self->completed);
+    CHECK(self->more && self->one == aio_any(self->items.b));
+    AIO_CLOSE(self->completed);
+    memset(self->all, 0xdb, sizeof self->all);
+    AIO_AWAIT(self->items.c);
+    unmake(&self->items);
+    tap_text[0] = 0;
+    /* what is no handle */
+    self->all[0] = aio_any(item(1, 1));
+    self->completed = aio_as_completed(self->all, 1, AIO_FOREVER);
+    AIO_TRY(self->error, aio_new(waits, 'c', { self->all[0] }, 1));
+    CHECK_INT(self->error, AIO_EINVAL);
+    aio_discard(self->all[0]);
+    aio_discard(self->completed);
+    AIO_TRY(self->error, aio_new(waits, 'c', { NULL }, 1));
+    CHECK_INT(self->error, AIO_ENOMEM);
+    tap_text[0] = 0;
+    AIO_END;
+}
+
+CORO_TEST(as_completed_cancelled, struct items items; struct waits *task; int error;)
+{
+    AIO_BEGIN;
+    make(&self->items, item(1, 3), item(2, 1), item(3, 9));
+    self->task = aio_create_task(WAIT_FOR('c', self->items, .timeout = 100));
+    AIO_AWAIT(aio_sleep(2));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("s1 s2 s3 e2 f2,0@1 <2 out,-125@2 ");
+    aio_release(self->task);
+    AIO_TRY(self->error, aio_wait_for(WAIT_FOR('c', self->items, .timeout = 100), 2));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_NOTES("<2 e1 f1,0@3 <1 out,-125@4 ");
+    AIO_AWAIT(self->items.c);
+    CHECK_NOTES("e3 f3,0@9 ");
+    unmake(&self->items);
+    AIO_END;
+}
+
+/* ----------------------------------------------------------------------------------- together */
+
+/* Whoever waits for a task, in whatever way, hears of its end in the order in which they came. */
+static void called(struct aio_callback *callback) { note("%s ", (const char *)callback->arg); }
+struct hears { AIO_FRAME(void); char how; const char *name; struct aio_any *all[2]; };
+static AIO_CORO(hears)
+{
+    AIO_BEGIN;
+    if (self->how == 'a')
+        AIO_AWAIT(self->all[0]);
+    else if (self->how == 's')
+        AIO_AWAIT(aio_shield(self->all[0]));
+    else if (self->how == 'g')
+        AIO_AWAIT(aio_gather(self->all, 1, 0));
+    else
+        AIO_AWAIT(aio_wait(self->all, 2, AIO_FIRST_COMPLETED, AIO_FOREVER));
+    note("%s ", self->name);
+    AIO_END;
+}
+CORO_TEST(in_order, struct whole *task, *later; struct aio_callback first, last; struct aio_group group;)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(whole, 1, 5));
+    self->later = aio_create_task(aio_new(whole, 1, 50));
+    self->first.fn = self->last.fn = called;
+    self->first.arg = (void *)(uintptr_t)"first";
+    self->last.arg = (void *)(uintptr_t)"last";
+    aio_add_done_callback(self->task, &self->first);
+    aio_group_open(&self->group, self, 0, 0);
+    if (aio_group_spawn(&self->group, aio_new(hears, 'a', "await", { aio_any(self->task), NULL })) ||
+        aio_group_spawn(&self->group, aio_new(hears, 'w', "wait", { aio_any(self->later), aio_any(self->task) })) ||
+        aio_group_spawn(&self->group, aio_new(hears, 's', "shield", { aio_any(self->task), NULL })) ||
+        aio_group_spawn(&self->group, aio_new(hears, 'g', "gather", { aio_any(self->task), NULL })) ||
+        aio_group_spawn(&self->group, aio_new(hears, 'a', "again", { aio_any(self->task), NULL })))
+        AIO_RAISE(AIO_ENOMEM);
+    AIO_AWAIT(aio_sleep(1));
+    aio_add_done_callback(self->task, &self->last);
+    AIO_AWAIT(aio_group_join(&self->group));
+    CHECK_NOTES("first await wait shield gather again last ");
+    aio_release(self->task);
+    aio_release(self->later);
+    AIO_END;
+}
+
+/* Waits for the same things, one in the other. */
+CORO_TEST(all_together, struct item *a, *b; struct aio_any *all[2]; int r, which, error; ptrdiff_t n;)
+{
+    AIO_BEGIN;
+    self->a = aio_create_task(item(1, 3));
+    self->b = aio_create_task(item(2, 5));
+    self->all[0] = aio_any(self->a);
+    self->all[1] = aio_any(self->b);
+    AIO_GATHER(self->r, aio_shield(self->a), self->n, aio_wait(self->all, 2, AIO_FIRST_COMPLETED, AIO_FOREVER));
+    CHECK(self->r == 1 && self->n == 1);
+    AIO_RACE(self->which, aio_gather(self->all, 2, 0), aio_sleep(1));
+    CHECK(self->which == 1 && aio_task_cancelled(self->b));     /* a gather that loses cancels what it gathers */
+    CHECK_NOTES("s1 s2 e1 f1,0@3 f2,-125@4 ");
+    aio_release(self->b);
+    self->b = aio_create_task(item(2, 5));
+    self->all[1] = aio_any(self->b);
+    AIO_RACE(self->which, aio_wait(self->all, 2, AIO_ALL_COMPLETED, AIO_FOREVER), aio_sleep(1));
+    CHECK(self->which == 1 && !aio_task_done(self->b));         /* a wait does not */
+    AIO_TRY(self->error, aio_wait_for(aio_wait_for(aio_wait(self->all, 2, AIO_ALL_COMPLETED, 50), 20), 1));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    AIO_ALL(aio_gather(self->all, 2, 0), aio_wait_for(self->b, 10), aio_wait(self->all, 2, AIO_ALL_COMPLETED, 9));
+    CHECK_NOTES("s2 e2 f2,0@9 ");
+    aio_release(self->a);
+    aio_release(self->b);
+    AIO_END;
+}
+
+/* ----------------------------------------------------------------------------------------- many */
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+struct crowd { AIO_FRAME(void); char how; size_t n, i; struct aio_any **all, *one; ptrdiff_t count;
+               struct aio_completed *slot; };
+static AIO_CORO(crowd)
+{
+    AIO_BEGIN;
+    self->all = (struct aio_any **)calloc(self->n, sizeof *self->all);
+    for (self->i = 0; self->i < self->n; self->i++)
+        self->all[self->i] = aio_any(aio_create_task(aio_new(whole, 1, 1 + (aio_time)(self->i * 7 % 100))));
+    if (self->how == 'g')
+        AIO_AWAIT(aio_gather(self->all, self->n, 0));
+    else if (self->how == 'w') {
+        AIO_AWAIT(self->count, aio_wait(self->all, self->n, AIO_ALL_COMPLETED, AIO_FOREVER));
+        CHECK_INT(self->count, self->n);
+    } else {
+        AIO_FOREACH(self->one, self->slot, aio_as_completed(self->all, self->n, AIO_FOREVER))
+            self->count += aio_task_done(self->one);
+        CHECK_INT(self->count, self->n);
+    }
+    AIO_FINALLY;
+    for (self->i = 0; self->i < self->n; self->i++)
+        aio_release(self->all[self->i]);
+    free(self->all);
+    AIO_END;
+}
+static double crowd_takes(char how, size_t n)
+{
+    double best = 1e9, took;
+    int k;
+    for (k = 0; k < 3; k++) {
+        took = seconds();
+        CHECK_INT(run(aio_new(crowd, how, n)), 0);
+        took = seconds() - took;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+TEST(ten_thousand)
+{
+    const char *how;
+    for (how = "gwc"; *how; how++) {
+        double once = crowd_takes(*how, (size_t)core_many(10000)), four = crowd_takes(*how, (size_t)core_many(40000));
+        CHECK(four < 12 * once || getenv("AIO_TEST_SLOW"), "%c: %g s, and four times as many %g s", *how, once, four);
+    }
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(one_to_eight), T(types), T(operations), T(evaluated_once), T(duplicates), T(first_error),
         T(gather_cancelled), T(member_cancelled), T(in_finally), T(nested), T(in_timeout), T(in_generators), T(race),
-        T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(nothing_is_lost));
+        T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(nothing_is_lost),
+        T(gather_array), T(gather_array_errors), T(gather_array_cancelled), T(refused_cancel), T(wait), T(wait_ties),
+        T(wait_cancelled), T(as_completed), T(as_completed_cancelled), T(in_order), T(all_together), T(ten_thousand));
 }
