@@ -1280,7 +1280,7 @@ struct aio_group {
     uint8_t flags, closing, interrupted, told;
     uint8_t entry;                      /* cancel requests that its owner had when it opened */
     struct aio_trace *trace;            /* how that error came up, or NULL */
-    struct aio_group_error_ *errors;    /* all of them, the last one first */
+    struct aio_group_error_ *errors;    /* the others, the last one first */
 };
 enum {
     AIO_GROUP_KEEP_GOING = 1,           /* one member's error does not end the others */
@@ -1319,7 +1319,7 @@ AIO_API_ void aio_group_cancel(struct aio_group *group);
 AIO_API_ size_t aio_group_count(const struct aio_group *group);
 /* The error that the i-th of the members that failed ended with, in the order in which they failed: 0 is the one
    that comes out. 0: there is none. To be read by the owner until it ends, in its AIO_FINALLY for instance. A
-   member that was cancelled has not failed. */
+   member that was cancelled has not failed. Later ones are left out if there was no memory to note them. */
 AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 
 /* ------------------------------------------------------------------------- several at once
@@ -4174,7 +4174,7 @@ static void aio_group_cancel_but_(struct aio_group *group, const struct aio_task
 
 AIO_API_ void aio_group_cancel(struct aio_group *group) { aio_group_cancel_but_(group, NULL); }
 
-/* What a member failed with. Without memory for it, only the first one is known. */
+/* What a member failed with, after the first one. Without memory for it, it is forgotten. */
 struct aio_group_error_ {
     struct aio_group_error_ *older;
     int error;
@@ -4194,11 +4194,13 @@ static void aio_group_note_error_(struct aio_group *group, int error)
 AIO_API_ int aio_group_error(const struct aio_group *group, size_t i)
 {
     const struct aio_group_error_ *note;
-    size_t count = 0;
+    size_t count = 1;
+    if (i == 0)
+        return group->error;
     for (note = group->errors; note; note = note->older)
         count++;
     if (i >= count)
-        return i ? 0 : group->error;
+        return 0;
     for (note = group->errors; --count > i; note = note->older)
         continue;
     return note->error;
@@ -4275,14 +4277,16 @@ static void aio_race_member_done_(struct aio_group *group, struct aio_task *task
 static void aio_group_member_failed_(struct aio_loop *loop, struct aio_group *group, struct aio_task *task,
                                      struct aio_coro *root)
 {
-    aio_group_note_error_(group, root->error);
+    bool first = !group->error;
+    if (!first && !(group->flags & AIO_GROUP_GATHER_))
+        aio_group_note_error_(group, root->error);
     if (!(group->flags & AIO_GROUP_KEEP_GOING)) {
         root->flags |= AIO_F_SEEN_;
-        if (!group->error)
+        if (first)
             aio_group_abort_(loop, group, root);
         return;
     }
-    if (!group->error)
+    if (first)
         group->error = root->error;
     if (!task->extension->keep) {
         root->flags |= AIO_F_SEEN_;

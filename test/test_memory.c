@@ -240,6 +240,11 @@ static AIO_CORO(groups)
         if (aio_group_spawn(&self->going, aio_new(work, self->token, SHORT, AIO_EUSER)) < 0)
             give_back(self->token);
     }
+    AIO_FINALLY;                                    /* what there was no memory for is forgotten, but the first one */
+    for (self->i = 0; aio_group_error(&self->going, (size_t)self->i); self->i++)
+        CHECK(aio_group_error(&self->going, (size_t)self->i) == AIO_EUSER ||
+              aio_group_error(&self->going, (size_t)self->i) == AIO_ENOMEM);
+    CHECK(self->i <= 3);
     AIO_END;
 }
 
