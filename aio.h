@@ -1368,7 +1368,11 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
     aio_ret_ = aio_await_(&self->aio, aio_gather_start_(aio_g_)); if (!aio_ret_) { return 0; }
 
 /* A statement that cannot be: the message is the name that compilers show. */
+#ifdef __cplusplus
+#define AIO_REFUSE_(message) do { static_assert(false, #message); } while (0)
+#else
 #define AIO_REFUSE_(message) do { typedef char message[-1]; } while (0)
+#endif
 #define AIO_GATHER_OF_0(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_pairs_of_an_lvalue_and_an_awaitable)
 #define AIO_GATHER_OF_ODD(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_pairs_of_an_lvalue_and_an_awaitable)
 #define AIO_GATHER_OF_MANY(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_8_pairs_at_most_use_aio_gather)
@@ -1382,7 +1386,9 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_GATHER_OF_6 AIO_GATHER_OK_
 #define AIO_GATHER_OF_7 AIO_GATHER_OK_
 #define AIO_GATHER_OF_8 AIO_GATHER_OK_
-#define AIO_ALL_OF_1 AIO_ALL_OK_
+#define AIO_ALL_OF_1(n, k, ...) AIO_CAT_(AIO_ALL_EMPTY_, AIO_IS_EMPTY_(__VA_ARGS__))(n, k, __VA_ARGS__)
+#define AIO_ALL_EMPTY_0 AIO_ALL_OK_
+#define AIO_ALL_EMPTY_1(n, k, ...) AIO_REFUSE_(AIO_ALL_takes_at_least_one_awaitable)
 #define AIO_ALL_OF_2 AIO_ALL_OK_
 #define AIO_ALL_OF_3 AIO_ALL_OK_
 #define AIO_ALL_OF_4 AIO_ALL_OK_
@@ -1390,7 +1396,9 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_ALL_OF_6 AIO_ALL_OK_
 #define AIO_ALL_OF_7 AIO_ALL_OK_
 #define AIO_ALL_OF_8 AIO_ALL_OK_
-#define AIO_RACE_OF_1 AIO_RACE_OK_
+#define AIO_RACE_OF_1(n, k, which, ...) AIO_CAT_(AIO_RACE_EMPTY_, AIO_IS_EMPTY_(__VA_ARGS__))(n, k, which, __VA_ARGS__)
+#define AIO_RACE_EMPTY_0 AIO_RACE_OK_
+#define AIO_RACE_EMPTY_1(n, k, which, ...) AIO_REFUSE_(AIO_RACE_takes_an_int_and_at_least_one_awaitable)
 #define AIO_RACE_OF_2 AIO_RACE_OK_
 #define AIO_RACE_OF_3 AIO_RACE_OK_
 #define AIO_RACE_OF_4 AIO_RACE_OK_
