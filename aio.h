@@ -1229,8 +1229,8 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
             for (;;) \
                 if (1) { \
                     AIO_SUSPEND_(n, aio_generator_next_(aio_of_(slot))) \
-                    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; break; } \
-                    if (!aio_generator_more_(aio_ret_)) { break; } \
+                    if (!aio_generator_more_(aio_ret_)) { \
+                        if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; } \
                     (lvalue) = (slot)->result; goto AIO_CAT_(aio_each_, k); \
                 } else AIO_CAT_(aio_each_, k):
 AIO_API_ struct aio_coro *aio_foreach_open_(struct aio_coro *self, struct aio_coro *generator, void *slot);

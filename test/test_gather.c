@@ -904,10 +904,10 @@ CORO_TEST(gather_array, struct items items; struct aio_any *all[4]; int error; s
 {
     AIO_BEGIN;
     make(&self->items, item(1, 3), item(2, 1), item(3, 2));
-    AIO_AWAIT(WAIT_FOR('g', self->items));
+    AIO_AWAIT(WAIT_FOR('g', self->items, 0));
     CHECK_NOTES("s1 s2 s3 e2 f2,0@1 e3 f3,0@2 e1 f1,0@3 out,0@3 ");
     CHECK(self->items.a->result == 1 && self->items.b->result == 2 && self->items.c->result == 3);
-    AIO_AWAIT(WAIT_FOR('g', self->items));      /* done ones */
+    AIO_AWAIT(WAIT_FOR('g', self->items, 0));      /* done ones */
     CHECK_NOTES("out,0@3 ");
     unmake(&self->items);
     AIO_AWAIT(aio_gather(NULL, 0, 0));
@@ -946,11 +946,11 @@ CORO_TEST(gather_array_errors, struct items items; int error;)
     AIO_BEGIN;
     /* the first error comes out at once; the others run on */
     make(&self->items, item(1, 5), item(2, 2, EFIRST), item(3, 1));
-    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, 0));
     CHECK_INT(self->error, EFIRST);
     CHECK_NOTES("s1 s2 s3 e3 f3,0@1 f2,-10001@2 out,-10001@2 ");
     CHECK(!aio_task_done(self->items.a));
-    AIO_TRY(self->error, WAIT_FOR('g', self->items));       /* it is there already */
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, 0));       /* it is there already */
     CHECK_INT(self->error, EFIRST);
     CHECK_NOTES("out,-10001@2 ");
     AIO_AWAIT(self->items.a);
@@ -959,10 +959,10 @@ CORO_TEST(gather_array_errors, struct items items; int error;)
     /* one that was cancelled is one */
     make(&self->items, item(1, 5), item(2, 4), item(3, 9));
     CHECK_INT(aio_spawn(aio_new(cancels_later, self->items.c, 1)), 0);
-    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, 0));
     CHECK_INT(self->error, AIO_ECANCELED);      /* not our own cancellation: AIO_TRY takes it */
     CHECK_NOTES("s1 s2 s3 f3,-125@6 out,-125@6 ");
-    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, 0));
     CHECK_INT(self->error, AIO_ECANCELED);
     CHECK_INT(aio_task_cancelling(self), 0);
     AIO_AWAIT(aio_sleep(9));
@@ -992,7 +992,7 @@ CORO_TEST(gather_array_errors, struct items items; int error;)
     tap_text[0] = 0;
     /* two errors: the second one is not looked at, and is not lost */
     make(&self->items, item(1, 2, EFIRST), item(2, 3, ESECOND), item(3, 1));
-    AIO_TRY(self->error, WAIT_FOR('g', self->items));
+    AIO_TRY(self->error, WAIT_FOR('g', self->items, 0));
     CHECK_INT(self->error, EFIRST);
     AIO_AWAIT(aio_sleep(5));
     tap_text[0] = 0;
@@ -1006,7 +1006,7 @@ CORO_TEST(gather_array_cancelled, struct items items; struct waits *task; struct
 {
     AIO_BEGIN;
     make(&self->items, item(1, 9, 0, 2), item(2, 1), item(3, 9, 0, 4));
-    self->task = aio_create_task(WAIT_FOR('g', self->items));
+    self->task = aio_create_task(WAIT_FOR('g', self->items, 0));
     AIO_AWAIT(aio_sleep(2));
     CHECK(aio_task_cancel(self->task));
     AIO_TRY(self->error, self->task);
@@ -1016,7 +1016,7 @@ CORO_TEST(gather_array_cancelled, struct items items; struct waits *task; struct
     unmake(&self->items);
     /* twice: the second request hurries their cleanup */
     make(&self->items, item(1, 9, 0, 20), item(2, 1), item(3, 9, 0, 40));
-    self->task = aio_create_task(WAIT_FOR('g', self->items));
+    self->task = aio_create_task(WAIT_FOR('g', self->items, 0));
     AIO_AWAIT(aio_sleep(2));
     CHECK(aio_task_cancel(self->task));
     AIO_AWAIT(aio_sleep(1));
@@ -1028,7 +1028,7 @@ CORO_TEST(gather_array_cancelled, struct items items; struct waits *task; struct
     unmake(&self->items);
     /* a deadline, also one that strikes before the first step; the gather itself as a task */
     make(&self->items, item(1, 9, 0, 2), item(2, 1), item(3, 9));
-    AIO_TRY(self->error, aio_wait_for(WAIT_FOR('g', self->items), 3));
+    AIO_TRY(self->error, aio_wait_for(WAIT_FOR('g', self->items, 0), 3));
     CHECK_INT(self->error, AIO_ETIMEDOUT);
     CHECK_NOTES("s1 s2 s3 e2 f2,0@10 f3,-125@12 f1,-125@14 out,-125@14 ");
     unmake(&self->items);
