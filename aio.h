@@ -171,6 +171,7 @@
 #define aio_unlikely_(x) __builtin_expect(!!(x), 0)
 #define AIO_UNUSED_ __attribute__((unused))
 #define AIO_NOINLINE_ __attribute__((noinline))
+#define AIO_INLINE_ inline __attribute__((always_inline))
 #define AIO_COLD_ __attribute__((cold, noinline))
 #define AIO_MUST_USE_ __attribute__((warn_unused_result))
 #define AIO_NORETURN_ __attribute__((noreturn))
@@ -179,6 +180,7 @@
 #define aio_unlikely_(x) (x)
 #define AIO_UNUSED_
 #define AIO_NOINLINE_
+#define AIO_INLINE_ inline
 #define AIO_COLD_
 #define AIO_MUST_USE_
 #define AIO_NORETURN_
@@ -465,6 +467,8 @@ struct aio_options {
     void *user;                         /* becomes loop->user */
     bool debug;                         /* report slow steps, and handles and tasks that are left over at
                                            the end; AIO_DEBUG, which finds more, implies it */
+    aio_time shutdown_timeout;          /* how long each step of aio_loop_close may take; 0: 300 s, which is
+                                           what asyncio gives its threads; AIO_FOREVER: as long as it takes */
 };
 
 struct aio_loop {
@@ -482,6 +486,9 @@ struct aio_loop {
     unsigned since_look;                /* resumptions since timers and descriptors were looked at */
     uint8_t running, closing, stopping, open, debug;
     uint32_t seq;                       /* of the next task */
+    uint32_t closing_seq;               /* of the last one that is waited for in this round of the closing */
+    size_t closing_count;               /* how many of them are left */
+    aio_time shutdown_timeout;
     size_t task_count;                  /* unfinished ones */
     struct aio_task *free_tasks;
     struct aio_slab_ *slabs;
@@ -1056,7 +1063,8 @@ AIO_API_ struct aio_coro *aio_retain_(struct aio_coro *c);
 /* aio_task_cancel(handle): asks the task to end. True if it was unfinished: AIO_ECANCELED then comes
    out of the await it stands at (or, from itself, of its next one), after what it waits for was
    cancelled in turn; it may clean up, and may even refuse. Requests are counted. A task that has not
-   begun runs only its FINALLY. False, and nothing happens, for a finished one and for NULL. */
+   begun runs only its FINALLY; one that ends without another await ends with AIO_ECANCELED all the same, as in
+   asyncio, and its result is in its handle. False, and nothing happens, for a finished one and for NULL. */
 #define aio_task_cancel(handle) aio_task_cancel_(aio_of_(handle))
 AIO_API_ bool aio_task_cancel_(struct aio_coro *c);
 /* aio_task_cancelling(handle): how many requests stand. */
@@ -1084,6 +1092,15 @@ AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name);
 AIO_API_ struct aio_any *aio_current_task(void);
 /* The unfinished tasks of a loop in order of creation, borrowed, at most n; how many there are. */
 AIO_API_ size_t aio_all_tasks(struct aio_loop *loop, struct aio_any **tasks, size_t n);
+
+/* Task-local values, as Python's context variables: static struct aio_local user = { "nobody" }; its address is the
+   key. A task begins with the values of the task that created it, as they were then; what it sets is seen by itself,
+   the coroutines it awaits, and the tasks it creates from then on. */
+struct aio_local { void *initial; /* what it is where nobody has set it */ };
+/* The value for the task that runs; in a callback and outside a loop, and before it was ever set, the initial one. */
+AIO_API_ void *aio_local_get(const struct aio_local *local);
+/* Sets it; the value is not copied. 0; AIO_ENOMEM, and nothing is changed; AIO_EPERM: no task runs. */
+AIO_API_ int aio_local_set(const struct aio_local *local, void *value);
 
 /* --------------------------------------------------------------------------------- futures */
 
@@ -1494,7 +1511,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *co
 /* One task at a time. */
 struct aio_lock {
     struct aio_node *waiters;           /* private */
-    struct aio_task *holder;            /* private: the task it was taken for, or NULL */
+    uint32_t holder;                    /* private: the number of the task it was taken for, or 0 */
     bool locked;                        /* read only */
 };
 /* Waits until the lock is the task's own. It is not recursive: taking it twice waits for somebody else to
@@ -1525,7 +1542,7 @@ AIO_API_ void aio_event_clear(struct aio_event *event);
 struct aio_condition { struct aio_node *waiters; /* private */ };
 /* Releases the lock, waits until notified, and takes the lock again before it returns, whatever it returns:
    a cancelled waiter has the lock, too, and passes a notification that it had got on to the next one. The
-   lock must be held by the task that waits, or it asserts. */
+   lock must be held when this is called, or it asserts. */
 #define aio_condition_wait(condition, lock) aio_condition_wait_((condition), (lock), __FILE__, __LINE__)
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_condition_wait_(struct aio_condition *condition,
                                                             struct aio_lock *lock, const char *file, uint32_t line);
@@ -1604,7 +1621,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_wait_group_wait(struct aio_wait_grou
 /* An operation on one of these objects. Private. See "operations" below. */
 struct aio_op_ {
     AIO_FRAME(int);
-    uint32_t size;                      /* of it and what follows; 0: it is a part of the object */
+    uint32_t size;                      /* of it and what follows. A part of the object: 1 in use, 0 free */
     void *object;                       /* the lock, the queue, ... */
     union { void *item; unsigned char bytes[16]; } u;   /* where an item goes to, or comes from; a permit */
 };
@@ -1658,10 +1675,44 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_join(struct aio_queue *queue);
    in it is dropped, and counts as done; take it out by aio_queue_get_nowait before if it owns something. */
 AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate);
 
-AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
-                                                       const char *file, uint32_t line);
-AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                                       const char *file, uint32_t line);
+AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
+                                              const char *file, uint32_t line);
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+                                              const char *file, uint32_t line);
+static inline void aio_item_copy_(void *to, const void *from, size_t size)
+{
+#if defined __GNUC__ || defined __clang__
+    if (size == 4)                                  /* a call costs more than these do */
+        __builtin_memcpy(to, from, 4);
+    else if (size == 8)
+        __builtin_memcpy(to, from, 8);
+    else
+        __builtin_memcpy(to, from, size);
+#else
+    while (size--)
+        ((unsigned char *)to)[size] = ((const unsigned char *)from)[size];
+#endif
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    struct aio_op_ *op = &queue->put;
+    if (aio_unlikely_(queue->size != size || size > sizeof op->u || op->size))
+        return aio_queue_put_slow_(queue, item, size, file, line);
+    op->size = 1;
+    aio_item_copy_(op->u.bytes, item, size);
+    return (struct aio_void *)(void *)op;
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    struct aio_op_ *op = &queue->get;
+    if (aio_unlikely_(AIO_DEBUG || queue->size != size || op->size))
+        return aio_queue_get_slow_(queue, item, size, file, line);
+    op->size = 1;
+    op->u.item = item;
+    return (struct aio_void *)(void *)op;
+}
 AIO_API_ AIO_MUST_USE_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
                                                  const char *file, uint32_t line);
 AIO_API_ AIO_MUST_USE_ int aio_queue_get_nowait_(struct aio_queue *queue, void *item, size_t size,
@@ -1831,11 +1882,37 @@ AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c);
 #define aio_loop_init(loop, options) aio_loop_init_((loop), (options), AIO_DEFAULT_POLLER)
 AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *options,
                             const struct aio_poller *poller);
-/* aio_loop_run_until_complete(loop, coroutine): runs it as a task to its end; other tasks live on
-   till the next run. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running, AIO_EINVAL if it is
+/* aio_loop_run_until_complete(loop, coroutine), aio_loop_run_until_complete(loop, lvalue, coroutine): runs it as a task
+   to its end, and takes its result; other tasks live on till the next run. With aio_loop_init before and aio_loop_close
+   after several of these, the loop is asyncio.Runner. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running, AIO_EINVAL if it is
    closed. aio_loop_stop does not end it. */
-#define aio_loop_run_until_complete(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c))
-AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c);
+#define aio_loop_run_until_complete(...) \
+    AIO_SELECT3_(__VA_ARGS__, AIO_COMPLETE3_, AIO_COMPLETE2_, , )(__VA_ARGS__)
+AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c, size_t offset, void *result,
+                                          size_t size);
+#define AIO_COMPLETE2_(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c), 0, NULL, 0)
+#if defined __cplusplus
+}
+template <class T, class L> inline int aio_loop_complete_typed_(struct aio_loop *loop, T *c, L &lvalue)
+{
+    decltype(c->result) result;
+    int error = aio_loop_run_until_complete_(loop, (struct aio_coro *)(void *)c, offsetof(T, result), &result,
+                                             sizeof result);
+    lvalue = result;
+    return error;
+}
+extern "C" {
+#define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_complete_typed_((loop), (c), (lvalue))
+#elif AIO_STATEMENT_EXPRESSIONS
+#define AIO_COMPLETE3_(loop, lvalue, c) __extension__ ({ \
+    aio_typeof_((c)->result) aio_result_; \
+    int aio_error_ = aio_loop_run_until_complete_((loop), aio_of_(c), AIO_RESULT_OFFSET_(c), &aio_result_, \
+        sizeof aio_result_); \
+    (lvalue) = aio_result_; aio_error_; })
+#else
+#define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_run_until_complete_((loop), aio_of_(c), \
+    AIO_RESULT_OFFSET_(c), &(lvalue), sizeof (lvalue) == sizeof (c)->result ? sizeof (lvalue) : 0)
+#endif
 /* Runs until aio_loop_stop, which lets the turn end that is going on; called before, there is one
    turn. 0, AIO_EBUSY, AIO_EINVAL (the loop is closed), or an error of the poller's. */
 AIO_API_ int aio_loop_run_forever(struct aio_loop *loop);
@@ -1851,10 +1928,13 @@ AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop);
 /* The same as a timeout for poll(2): milliseconds, rounded up; -1: no limit. 10 at most for a poller that has
    no descriptor to wait for, which must be given turns all the same. */
 AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop);
-/* Cancels what is unfinished in order of creation, waits for its end, runs the callbacks that are due
-   (others are forgotten, and may be used again), and gives everything back. Handles that are still held
-   stay valid until they are released; debug names them. 0; AIO_EBUSY from inside its run; AIO_EDEADLK if
-   tasks were left that could never end (they are lost, and debug names them). Twice is once. */
+/* In this order, as asyncio.run does it: cancels what is unfinished in order of creation and waits for its end;
+   what was born meanwhile lives as long as those do, and is then cancelled in turn; closes generators that AIO_NEXT
+   has begun; runs the callbacks that are due (others are forgotten, and may be used again); stops threads
+   (aio_thread.h); gives everything back. Each step may take options.shutdown_timeout; who takes longer is reported
+   by name and place, and lost: its cleanup does not go on. Handles that are still held stay valid until they are
+   released; debug names them. 0; AIO_EBUSY from inside its run; AIO_ETIMEDOUT; AIO_EDEADLK if tasks were left that
+   could never end (they are lost, and debug names them). Twice is once. */
 AIO_API_ int aio_loop_close(struct aio_loop *loop);
 /* The time, read from the clock now. */
 AIO_API_ aio_time aio_loop_time(struct aio_loop *loop);
@@ -1871,6 +1951,10 @@ AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callba
 /* Takes it back: true if it was waiting, and then nothing points at it any more. O(log n) for timers,
    O(n) in the length of the ready queue for others. Not for posted ones. */
 AIO_API_ bool aio_callback_cancel(struct aio_callback *callback);
+/* Is it waiting to be called? Not for posted ones. */
+AIO_API_ bool aio_callback_pending(const struct aio_callback *callback);
+/* When a timer's callback is due; AIO_FOREVER: it waits for no point in time. */
+AIO_API_ aio_time aio_callback_when(const struct aio_callback *callback);
 /* Calls callback->fn from the loop, in the order of the posts. The one function that any thread,
    signal handler or interrupt may call; lock-free. Post it again only after fn has begun, and nothing once
    the loop is being closed. */
@@ -2493,7 +2577,7 @@ static struct aio_object_ *aio_object_of_(const struct aio_coro *c)
 
 static bool aio_has_origin_(const struct aio_coro *c)
 {
-    return c && c->type && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
+    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
 }
 
 static const char *aio_type_file_(const struct aio_coro *c)
@@ -3198,6 +3282,7 @@ struct aio_extension_ {
     struct aio_group *group;            /* the group it is a member of */
     struct aio_task *before, *after;    /* its neighbours there */
     bool keep;                          /* the group keeps a handle of it */
+    struct aio_context_ *context;       /* its task-local values, or NULL */
 };
 
 static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *generator);
@@ -3212,8 +3297,94 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
     return task->extension;
 }
 
+/* Task-local values. Shared by tasks, and copied by whoever sets one. */
+struct aio_context_value_ { const struct aio_local *key; void *value; };
+struct aio_context_ { uint32_t refs, count; struct aio_context_value_ values[1]; };
+
+static size_t aio_context_size_(uint32_t count)
+{
+    return offsetof(struct aio_context_, values) + count * sizeof(struct aio_context_value_);
+}
+
+static void aio_context_unref_(struct aio_context_ *context)
+{
+    if (context && --context->refs == 0)
+        aio_free_(context, aio_context_size_(context->count));
+}
+
+static struct aio_context_value_ *aio_context_find_(struct aio_context_ *context, const struct aio_local *key)
+{
+    uint32_t i;
+    for (i = 0; context && i < context->count; i++)
+        if (context->values[i].key == key)
+            return &context->values[i];
+    return NULL;
+}
+
+/* The task's own copy, with room for so many values; NULL: no memory. */
+static struct aio_context_ *aio_context_own_(struct aio_extension_ *extension, uint32_t count)
+{
+    struct aio_context_ *old = extension->context, *own;
+    if (old && old->refs == 1 && old->count == count)
+        return old;
+    own = (struct aio_context_ *)aio_own_alloc_(aio_context_size_(count));
+    if (!own)
+        return NULL;
+    if (old)
+        aio_memcpy_(own, old, aio_context_size_(old->count));
+    own->refs = 1;
+    own->count = count;
+    aio_context_unref_(old);
+    extension->context = own;
+    return own;
+}
+
+static struct aio_task *aio_running_task_(void) { return aio_thread_.loop ? aio_thread_.loop->current : NULL; }
+
+AIO_API_ void *aio_local_get(const struct aio_local *local)
+{
+    struct aio_task *task = aio_running_task_();
+    struct aio_context_ *context = task && task->extension ? task->extension->context : NULL;
+    struct aio_context_value_ *found = aio_context_find_(context, local);
+    return found ? found->value : local->initial;
+}
+
+AIO_API_ int aio_local_set(const struct aio_local *local, void *value)
+{
+    struct aio_task *task = aio_running_task_();
+    struct aio_context_ *context;
+    struct aio_context_value_ *found;
+    uint32_t count;
+    if (!task)
+        return AIO_EPERM;
+    if (!aio_extend_(task))
+        return AIO_ENOMEM;
+    context = task->extension->context;
+    count = context ? context->count : 0;
+    context = aio_context_own_(task->extension, count + !aio_context_find_(context, local));
+    if (!context)
+        return AIO_ENOMEM;
+    found = count == context->count ? aio_context_find_(context, local) : &context->values[count];
+    found->key = local;
+    found->value = value;
+    return 0;
+}
+
+/* A new task begins with the values of the one that runs. False: no memory. */
+static AIO_NOINLINE_ bool aio_context_inherit_(struct aio_task *task, const struct aio_extension_ *from)
+{
+    if (!from->context)
+        return true;
+    if (!aio_extend_(task))
+        return false;
+    task->extension->context = from->context;
+    from->context->refs++;
+    return true;
+}
+
 static void aio_extension_free_(struct aio_extension_ *extension)
 {
+    aio_context_unref_(extension->context);
     aio_free_(extension, sizeof *extension);
 }
 
@@ -3313,6 +3484,17 @@ AIO_API_ void aio_discard_(struct aio_coro *c)
     }
 }
 
+/* The undoing of aio_task_make_, as long as nobody has seen the task. */
+static AIO_COLD_ void aio_task_unmake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c)
+{
+    loop->task_count--;
+    if (task->extension)
+        aio_extension_free_(task->extension);
+    c->flags &= (uint16_t)~AIO_F_ROOT_;
+    aio_task_free_(task);
+    aio_discard_(c);
+}
+
 /* Makes a record for c, which is discarded if that fails. The task is not queued yet. */
 static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_coro *c, int refs)
 {
@@ -3335,18 +3517,12 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
     c->up.task = task;
     c->flags |= AIO_F_ROOT_;
     loop->task_count++;
+    if (aio_unlikely_(loop->current && loop->current->extension) &&
+        !aio_context_inherit_(task, loop->current->extension)) {
+        aio_task_unmake_(loop, task, c);
+        return NULL;
+    }
     return task;
-}
-
-/* The undoing of that, as long as nobody has seen it. */
-static void aio_task_unmake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c)
-{
-    loop->task_count--;
-    if (task->extension)
-        aio_extension_free_(task->extension);
-    c->flags &= (uint16_t)~AIO_F_ROOT_;
-    aio_task_free_(task);
-    aio_discard_(c);
 }
 
 /* aio_sleep(0) is no object, and an operation does not last: who needs something that can be a task gets it. */
@@ -3588,6 +3764,7 @@ static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
 static AIO_NOINLINE_ void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
                                                  struct aio_coro *root);
 
+static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task);
 static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
     if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_) && !root->error)
@@ -3596,6 +3773,8 @@ static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_tas
     task->node.place = AIO_AT_DONE_;
     task->leaf = root;
     loop->task_count--;
+    if (aio_unlikely_(loop->closing) && aio_task_closing_(loop, task))
+        loop->closing_count--;
     aio_notify_all_(&task->waiters, root);
     if (task->extension && task->extension->group)
         aio_group_member_done_(loop, task, root);
@@ -3932,6 +4111,16 @@ static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *in
     return inner->type->body(inner, NULL);
 }
 
+/* What the task was given has arrived, and all that is left of the task is deadlines around it: with no suspension
+   to come for a request to strike at, it ends with that, and not as if it had never got it. */
+static AIO_NOINLINE_ void aio_proxy_granted_(const struct aio_coro *c)
+{
+    while ((c->flags & (AIO_F_PROXY_ | AIO_F_ROOT_)) == AIO_F_PROXY_)
+        c = c->up.caller;
+    if (c->flags & AIO_F_PROXY_)
+        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
+}
+
 /* The end: the result and the error of ret become the proxy's. */
 static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
 {
@@ -3940,11 +4129,11 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     aio_expect_alive_(ret);
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
-    if (ret->pc == AIO_PC_GRANTED_ && c->flags & AIO_F_ROOT_)   /* a request that came behind it came too late */
-        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
     if (aio_has_result_(ret, proxy->size))
         aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
+    if (ret->pc == AIO_PC_GRANTED_)
+        aio_proxy_granted_(c);
     if (c->error && loop->trace.last == ret) {      /* the trace goes on through the proxy */
         loop->trace.last = c;
         loop->trace.error = c->error;
@@ -4869,9 +5058,10 @@ static bool aio_generators_close_(struct aio_loop *loop)
         next = generator->older;
         if (closer)
             closer->generator = generator;
-        if (aio_spawn_(loop, (struct aio_coro *)(void *)closer) == 0)
+        if (aio_spawn_(loop, (struct aio_coro *)(void *)closer) == 0) {
             any = true;
-        else
+            aio_task_set_name_(&closer->aio, generator->body->type->name);
+        } else
             aio_report_(loop, "a generator could not be closed", AIO_ENOMEM, NULL, NULL);
     }
     return any;
@@ -4896,7 +5086,7 @@ static inline void aio_op_set_(struct aio_op_ *op, const struct aio_type *type, 
 }
 
 /* With room for `more` bytes behind it. */
-static struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
+static inline struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
 {
     struct aio_op_ *op = (struct aio_op_ *)aio_own_alloc_(sizeof *op + more);
     if (!op)
@@ -4914,21 +5104,13 @@ static struct aio_op_ *aio_op_with_(const struct aio_type *type, void *object, v
     return op;
 }
 
-/* The one that is a part of the object, if nobody uses it. */
-static inline struct aio_op_ *aio_op_claim_(struct aio_op_ *op, const struct aio_type *type, void *object)
-{
-    if (aio_unlikely_(op->aio.flags == AIO_F_CORO_))
-        return aio_op_new_(type, object, 0);
-    aio_op_set_(op, type, object);
-    return op;
-}
-
 static struct aio_op_ *aio_op_of_(struct aio_coro *c) { return (struct aio_op_ *)(void *)c; }
 static inline void aio_op_free_(struct aio_op_ *op)
 {
-    if (aio_likely_(op->size == 0))
-        op->aio.flags = AIO_F_DEAD_;
-    else
+    if (aio_likely_(op->size == 1)) {
+        op->size = 0;
+        op->aio.pc = AIO_PC_START_;
+    } else
         aio_free_(op, op->size);
 }
 
@@ -5053,7 +5235,7 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 static void aio_lock_take_(struct aio_lock *lock, struct aio_task *task)
 {
     lock->locked = true;
-    lock->holder = task;
+    lock->holder = task ? task->node.seq : 0;       /* a record may be another task's later */
 }
 
 AIO_API_ bool aio_lock_try_acquire(struct aio_lock *lock)
@@ -5087,15 +5269,18 @@ AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_
     struct aio_task *task;
     AIO_PROMISED_(lock->locked, "releases a lock that nobody holds");
     task = lock->waiters ? aio_first_waiter_(&lock->waiters) : NULL;
-    lock->holder = task;
-    lock->locked = task != NULL;
-    if (task)
-        aio_grant_(task, aio_constant_(aio_granted_));
+    lock->holder = 0;
+    lock->locked = false;
+    if (!task)
+        return;
+    aio_lock_take_(lock, task);
+    aio_grant_(task, aio_constant_(aio_granted_));
 }
 
 AIO_API_ bool aio_lock_held(const struct aio_lock *lock)
 {
-    return lock->holder && aio_thread_.loop && lock->holder == aio_thread_.loop->current;
+    const struct aio_loop *loop = aio_thread_.loop;
+    return lock->holder && loop && loop->current && lock->holder == loop->current->node.seq;
 }
 
 static struct aio_coro *aio_event_wait_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -5148,7 +5333,7 @@ static struct aio_coro *aio_condition_wait_body_(struct aio_coro *c, struct aio_
         return aio_condition_relock_(op, lock);
     case AIO_PC_NOTIFIED_:
         if (!ret->error)                            /* the lock came with it */
-            return aio_op_end_(op, aio_constant_(aio_ok_));
+            return aio_op_end_(op, ret);
         c->pc = AIO_PC_RELOCK_PASS_;
         return aio_condition_relock_(op, lock);
     case AIO_PC_RELOCK_:
@@ -5256,11 +5441,12 @@ AIO_API_ struct aio_void *aio_semaphore_take_(struct aio_semaphore *semaphore, s
 
 AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char *file, uint32_t line)
 {
-    struct aio_task *task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
-    if (!task) {
-        AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+    struct aio_task *task;
+    AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+    task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
+    if (!task)
         semaphore->value++;
-    } else if (task->leaf->type == &aio_semaphore_take_type_) {
+    else if (task->leaf->type == &aio_semaphore_take_type_) {
         ((struct aio_permit *)aio_op_of_(task->leaf)->u.item)->semaphore = semaphore;
         aio_op_grant_(task, aio_constant_(aio_granted_));
     } else
@@ -5284,6 +5470,19 @@ static void aio_barrier_empty_(struct aio_barrier *barrier, struct aio_coro *ret
     aio_wake_all_(&barrier->waiters, ret);
 }
 
+/* All have come. They are numbered only now: some who came may have been cancelled. */
+static int aio_barrier_met_(struct aio_barrier *barrier)
+{
+    struct aio_node *node = barrier->waiters;
+    uint32_t i;
+    for (i = 0; i < barrier->waiting; i++) {
+        node = node->link.next;
+        ((struct aio_barrier_wait_ *)(void *)aio_node_task_(node)->leaf)->result = (int)i;
+    }
+    aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+    return (int)i;
+}
+
 static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_barrier_wait_ *wait = (struct aio_barrier_wait_ *)(void *)c;
@@ -5291,16 +5490,23 @@ static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_co
     struct aio_task *task = aio_thread_.loop->current;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
-    if (c->pc == AIO_PC_START_) {
-        c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
-            barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
+    if (c->pc != AIO_PC_END_) {
+        c->error = ret ? ret->error : 0;
+        if (!c->error && !aio_budget_take() && !ret) {
+            c->error = aio_park_yield(c);
+            c->pc = AIO_PC_BUDGET_;
+            return c->error ? c : NULL;
+        }
+        if (!c->error)
+            c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
+                barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
         if (c->error)
             return c;
-        wait->result = (int)barrier->waiting++;
-        if (barrier->waiting == barrier->parties) {
-            aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+        if (barrier->waiting + 1 == barrier->parties) {
+            wait->result = aio_barrier_met_(barrier);
             return c;
         }
+        barrier->waiting++;
         c->pc = AIO_PC_END_;
         wait->generation = barrier->generation;
         aio_park_list_(task, c, &barrier->waiters, AIO_AT_BARRIER_);
@@ -5370,16 +5576,6 @@ AIO_API_ struct aio_void *aio_wait_group_wait(struct aio_wait_group *group)
 }
 
 /* ------------------------------------------------------------------------------------ queues */
-
-static inline void aio_item_copy_(void *to, const void *from, size_t size)
-{
-    if (size == 4)                                  /* a call costs more than these do */
-        aio_memcpy_(to, from, 4);
-    else if (size == 8)
-        aio_memcpy_(to, from, 8);
-    else
-        aio_memcpy_(to, from, size);
-}
 
 enum { AIO_CHANNEL_ = 1, AIO_CHANNEL_DEAF_ = 3 };  /* deaf: the receiver's end is closed */
 
@@ -5452,7 +5648,7 @@ static inline void aio_queue_take_(struct aio_queue *queue, void *item)
 }
 
 /* Hands an item to whoever waits for one, or stores it. False: there is no room. */
-static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
+static AIO_INLINE_ bool aio_queue_give_(struct aio_queue *queue, const void *item)
 {
     if (queue->getters) {
         struct aio_task *task = aio_first_waiter_(&queue->getters);
@@ -5467,7 +5663,7 @@ static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
 }
 
 /* Takes an item, and lets in that of whoever waits to put one. False: there is none. */
-static inline bool aio_queue_fetch_(struct aio_queue *queue, void *item)
+static AIO_INLINE_ bool aio_queue_fetch_(struct aio_queue *queue, void *item)
 {
     bool stored = queue->length != 0;
     struct aio_task *task;
@@ -5491,28 +5687,52 @@ static int aio_queue_refusal_(const struct aio_queue *queue)
     return queue->open ? 0 : queue->channel == AIO_CHANNEL_DEAF_ ? AIO_EPIPE : AIO_ESHUTDOWN;
 }
 
-static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Can it be done at once? What follows is the short way, for the queue's own operations; aio_op_begin_ is the long
+   one. */
+static inline bool aio_op_is_quick_(const struct aio_op_ *op, const struct aio_loop *loop)
 {
-    struct aio_op_ *op = aio_op_of_(c);
+    return aio_likely_(op->aio.pc == AIO_PC_START_) && aio_likely_(op->size == 1) && aio_likely_(loop->budget != 0);
+}
+
+static inline struct aio_coro *aio_op_quick_end_(struct aio_op_ *op, struct aio_loop *loop, struct aio_coro *ret)
+{
+    loop->budget--;
+    op->size = 0;
+    return ret;
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_queue_put_slowly_(struct aio_op_ *op, struct aio_coro *ret)
+{
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (c->pc == AIO_PC_PARKED_)
+    if (op->aio.pc == AIO_PC_PARKED_)
         return aio_op_end_(op, ret);                /* cancelled */
+    AIO_EXPECT_(op->size != 0, "used after it was freed (awaited twice?)", &op->aio);
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
-    if (aio_unlikely_(!queue->open))
+    if (!queue->open)
         return aio_op_end_(op, aio_constant_error_(aio_queue_refusal_(queue)));
     if (!aio_queue_give_(queue, op->u.bytes))
         return aio_op_park_(op, &queue->putters, AIO_AT_PUT_);
     return aio_op_end_(op, aio_constant_(aio_ok_));
 }
-static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
 
-static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_op_ *op = aio_op_of_(c);
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (c->pc == AIO_PC_PARKED_)
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_op_is_quick_(op, loop) && aio_likely_(queue->open) && aio_queue_give_(queue, op->u.bytes))
+        return aio_op_quick_end_(op, loop, aio_constant_(aio_ok_));
+    return aio_queue_put_slowly_(op, ret);
+}
+static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
+
+static AIO_NOINLINE_ struct aio_coro *aio_queue_get_slowly_(struct aio_op_ *op, struct aio_coro *ret)
+{
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    if (op->aio.pc == AIO_PC_PARKED_)
         return aio_op_end_(op, ret);                /* cancelled */
+    AIO_EXPECT_(op->size != 0, "used after it was freed (awaited twice?)", &op->aio);
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
     if (aio_queue_fetch_(queue, op->u.item))
@@ -5521,7 +5741,29 @@ static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro 
         return aio_op_end_(op, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
     return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
 }
+
+static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_op_is_quick_(op, loop)) {
+        if (aio_queue_fetch_(queue, op->u.item))
+            return aio_op_quick_end_(op, loop, aio_constant_(aio_one_));
+        if (aio_likely_(queue->open))
+            return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
+    }
+    return aio_queue_get_slowly_(op, ret);
+}
 static const struct aio_type aio_queue_get_type_ = AIO_OP_TYPE_(aio_queue_get);
+
+/* Its own operations, for one task at each end. */
+static void aio_queue_open_(struct aio_queue *queue)
+{
+    aio_op_set_(&queue->put, &aio_queue_put_type_, queue);
+    aio_op_set_(&queue->get, &aio_queue_get_type_, queue);
+    queue->open = 1;
+}
 
 AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order order, void *storage,
                                     size_t item_size, size_t capacity, bool (*before)(const void *, const void *))
@@ -5534,7 +5776,7 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
     queue->size = (uint32_t)item_size;
     queue->order = (uint8_t)order;
     queue->before = before;
-    queue->open = 1;
+    aio_queue_open_(queue);
     return 0;
 }
 
@@ -5542,30 +5784,24 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
 #define AIO_ITEM_FITS_(object, bytes) \
     AIO_PROMISED_((object)->size == (bytes) || !(object)->size, "passes an item of the wrong size")
 
-AIO_API_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
-                                         const char *file, uint32_t line)
+/* Its own operation is in use, or the item is large, or of the wrong size. */
+AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
+                                              const char *file, uint32_t line)
 {
     struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
-    if (aio_likely_(size <= sizeof op->u))
-        op = aio_op_claim_(&queue->put, &aio_queue_put_type_, queue);
-    else
-        op = aio_op_new_(&aio_queue_put_type_, queue, size - sizeof op->u);
-    if (aio_likely_(op != NULL))
+    op = aio_op_new_(&aio_queue_put_type_, queue, size > sizeof op->u ? size - sizeof op->u : 0);
+    if (op)
         aio_item_copy_(op->u.bytes, item, size);
     return (struct aio_void *)(void *)op;
 }
 
-AIO_API_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                         const char *file, uint32_t line)
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+                                              const char *file, uint32_t line)
 {
-    struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
     aio_check_buffer(item, "aio_queue_get");
-    op = aio_op_claim_(&queue->get, &aio_queue_get_type_, queue);
-    if (aio_likely_(op != NULL))
-        op->u.item = item;
-    return (struct aio_void *)(void *)op;
+    return (struct aio_void *)(void *)aio_op_with_(&aio_queue_get_type_, queue, item);
 }
 
 AIO_API_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
@@ -5628,13 +5864,14 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
     channel->queue.capacity = capacity;
     channel->queue.size = (uint32_t)item_size;
     channel->queue.channel = AIO_CHANNEL_;
-    channel->queue.open = 1;
+    aio_queue_open_(&channel->queue);
 }
 
 /* A zeroed one is a channel from now on, too. */
 AIO_API_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
                                            const char *file, uint32_t line)
 {
+    aio_check_buffer(item, "aio_channel_recv");
     channel->queue.channel |= AIO_CHANNEL_;
     return (struct aio_int *)(void *)aio_queue_get_(&channel->queue, item, size, file, line);
 }
@@ -5745,7 +5982,7 @@ AIO_API_ void aio_watch_init_(struct aio_watch *watch, void *value, size_t size)
 AIO_API_ void aio_watch_subscribe(struct aio_watch *watch, struct aio_watcher *watcher)
 {
     watcher->watch = watch;
-    watcher->seen = watch->version - 1;
+    watcher->seen = watch->value ? watch->version - 1 : watch->version;     /* a zeroed one has none */
 }
 
 AIO_API_ int aio_watch_set_(struct aio_watch *watch, const void *value, size_t size, const char *file, uint32_t line)
@@ -6387,6 +6624,17 @@ AIO_API_ bool aio_callback_cancel(struct aio_callback *callback)
     return true;
 }
 
+AIO_API_ bool aio_callback_pending(const struct aio_callback *callback)
+{
+    return callback->node.place != AIO_AT_NOTHING_;
+}
+
+AIO_API_ aio_time aio_callback_when(const struct aio_callback *callback)
+{
+    return callback->node.place == AIO_AT_TIMER_ ?
+        callback->loop->timers[callback->node.u.timer.index].deadline : AIO_FOREVER;
+}
+
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback)
 {
     aio_check_thread_(loop, NULL);
@@ -6674,10 +6922,21 @@ static int aio_loop_complete_(struct aio_loop *loop, struct aio_coro *c, struct 
     return error ? error : aio_task_error_(*root);
 }
 
-AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c)
+/* Takes the result out of a coroutine's frame; zero, if it never ran. */
+static void aio_result_take_(const struct aio_coro *root, size_t offset, void *result, size_t size)
+{
+    if (result && root)
+        aio_memcpy_(result, (const char *)root + offset, size);
+    else if (result)
+        aio_memset_(result, 0, size);
+}
+
+AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c, size_t offset, void *result,
+                                          size_t size)
 {
     struct aio_coro *root;
     int error = aio_loop_complete_(loop, c, &root);
+    aio_result_take_(root, offset, result, size);
     aio_release_(root);
     return error;
 }
@@ -6717,6 +6976,7 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     loop->on_error = options ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
     loop->debug = AIO_DEBUG || (options && options->debug);
+    loop->shutdown_timeout = options && options->shutdown_timeout ? options->shutdown_timeout : AIO_SEC(300);
     loop->poller_fd = -1;
     loop->thread = &aio_thread_;
     error = loop->poller->open(loop);
@@ -6729,15 +6989,14 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     return 0;
 }
 
-/* Is it unfinished, and was it created after *since? NULL: after anything. */
-static bool aio_task_since_(const struct aio_task *task, const uint32_t *since)
+/* Is it one of those that this round of the closing waits for? */
+static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task)
 {
-    return aio_task_unfinished_(task) && (!since || (int32_t)(task->node.seq - *since) > 0);
+    return (int32_t)(task->node.seq - loop->closing_seq) <= 0;
 }
 
-/* Cancels every unfinished task that was created after *since, oldest first. Without memory for a list
-   of them: in the order they lie in. */
-static void aio_cancel_all_(struct aio_loop *loop, const uint32_t *since)
+/* Cancels every unfinished task, oldest first. Without memory for a list of them: in the order they lie in. */
+static void aio_cancel_all_(struct aio_loop *loop)
 {
     size_t count = aio_tasks_collect_(loop, NULL, 0), i;
     struct aio_task **tasks = (struct aio_task **)aio_block_new_(count * sizeof *tasks);
@@ -6747,39 +7006,75 @@ static void aio_cancel_all_(struct aio_loop *loop, const uint32_t *since)
         aio_tasks_collect_(loop, tasks, count);
         aio_tasks_sort_(tasks, count);
         for (i = 0; i < count; i++)
-            if (aio_task_since_(tasks[i], since))
-                aio_request_cancel_(tasks[i]);
+            aio_request_cancel_(tasks[i]);
         aio_block_free_(tasks, count * sizeof *tasks);
         return;
     }
     for (slab = loop->slabs; slab; slab = slab->next)
         for (k = 0; k < slab->carved; k++)
-            if (aio_task_since_(aio_slab_task_(slab, k), since))
+            if (aio_task_unfinished_(aio_slab_task_(slab, k)))
                 aio_request_cancel_(aio_slab_task_(slab, k));
 }
 
-/* Until no task is left. Tasks that are born while others clean up are cancelled too, each task once:
-   a second request would hurry the cleanup that the first one began. Then the callbacks that are due:
-   the end of the last task, say, and what other threads have posted. */
+/* Who has not ended in time. */
+static AIO_COLD_ void aio_report_culprits_(struct aio_loop *loop)
+{
+    size_t count = aio_tasks_collect_(loop, NULL, 0), i;
+    struct aio_task **tasks = (struct aio_task **)aio_block_new_(count * sizeof *tasks);
+    struct aio_print_ text;
+    aio_print_open_(&text, NULL);
+    aio_put_(&text.sink, "did not end within ");
+    aio_put_seconds_(&text.sink, loop->shutdown_timeout);
+    aio_put_(&text.sink, " of the loop's closing");
+    text.text[text.n] = 0;
+    if (!tasks) {
+        aio_report_place_(loop, text.text, NULL, "a task", NULL, 0);
+        return;
+    }
+    aio_tasks_collect_(loop, tasks, count);
+    aio_tasks_sort_(tasks, count);
+    for (i = 0; i < count; i++) {
+        struct aio_coro *root = aio_root_of_(tasks[i]), *leaf = tasks[i]->leaf;
+        aio_report_place_(loop, text.text, root, aio_task_name_(root), leaf->type->file, aio_line_(leaf));
+    }
+    aio_block_free_(tasks, count * sizeof *tasks);
+}
+
+/* Waits for all tasks that there are; others may be born meanwhile. 0 or an error. */
+static int aio_loop_finish_tasks_(struct aio_loop *loop)
+{
+    aio_time deadline = aio_deadline_after_(loop, loop->shutdown_timeout), left;
+    int error = 0;
+    loop->closing_seq = loop->seq;
+    loop->closing_count = loop->task_count;
+    while (loop->closing_count && error >= 0) {
+        left = deadline - loop->poller->now(loop);
+        if (left <= 0) {
+            aio_report_culprits_(loop);
+            return AIO_ETIMEDOUT;
+        }
+        if (deadline == AIO_FOREVER || (!loop->timer_count && !loop->poller->wake))
+            left = -1;                              /* and a virtual clock sees that nothing can happen any more */
+        error = aio_turns_(loop, left, NULL);
+    }
+    return error < 0 ? error : 0;
+}
+
+/* Until no task is left, and nothing to be called: the end of the last task, say, and what other threads have
+   posted. What is born while others clean up may be what they wait for: its turn comes after them. */
 static int aio_loop_drain_(struct aio_loop *loop)
 {
     int error = 0;
-    uint32_t seen = loop->seq, seq;
-    aio_cancel_all_(loop, NULL);
     do {
         while (loop->task_count && error >= 0) {
-            if (seen != loop->seq) {
-                seq = loop->seq;
-                aio_cancel_all_(loop, &seen);
-                seen = seq;
-            }
-            error = aio_turns_(loop, -1, NULL);
+            aio_cancel_all_(loop);
+            error = aio_loop_finish_tasks_(loop);
         }
+        if (error >= 0 && aio_generators_close_(loop))
+            error = aio_loop_finish_tasks_(loop);
         if (error >= 0)
             error = aio_turns_(loop, 0, NULL);
-        if (error >= 0 && !loop->task_count && aio_generators_close_(loop))
-            seen = loop->seq;                       /* not to be cancelled */
-    } while (loop->task_count && error >= 0);
+    } while ((loop->task_count || loop->generators) && error >= 0);
     return error < 0 ? error : 0;
 }
 
@@ -6800,8 +7095,8 @@ static void aio_report_unawaited_(struct aio_loop *loop)
 #define aio_report_unawaited_(loop) (void)(loop)
 #endif
 
-/* What should not be there any more when a loop is closed. */
-static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
+/* What should not be there any more when a loop is closed. named: the tasks that have not ended were. */
+static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop, bool named)
 {
     struct aio_slab_ *slab;
     uint32_t i;
@@ -6811,7 +7106,7 @@ static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
             struct aio_task *task = aio_slab_task_(slab, i);
             bool done = task->node.place == AIO_AT_DONE_;
             struct aio_coro *root;
-            if (task->node.place == AIO_AT_NOTHING_ || (done && task->node.flags & AIO_N_SPAWNED_))
+            if (task->node.place == AIO_AT_NOTHING_ || (done ? task->node.flags & AIO_N_SPAWNED_ : named))
                 continue;
             root = aio_root_of_(task);
             aio_report_place_(loop, done ? "was never released" : "was destroyed while pending", root,
@@ -6913,7 +7208,7 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
     loop->closing = 2;                              /* no more tasks */
     aio_at_close_(loop);
     if (loop->debug)
-        aio_report_leftovers_(loop);
+        aio_report_leftovers_(loop, error == AIO_ETIMEDOUT);
     aio_loop_leave_(loop);
     loop->poller->close(loop);
     aio_loop_free_(loop);
@@ -6958,10 +7253,7 @@ AIO_API_ int aio_run_(const struct aio_options *options, const struct aio_poller
         aio_discard_(c);
     else
         error = aio_run_loop_(&loop, c, &root, false);
-    if (result && root)
-        aio_memcpy_(result, (const char *)root + offset, size);
-    else if (result)
-        aio_memset_(result, 0, size);
+    aio_result_take_(root, offset, result, size);
     aio_release_(root);
     return error;
 }

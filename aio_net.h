@@ -172,12 +172,20 @@ enum {
     AIO_FD_NEW_,                        /* not looked at yet */
     AIO_FD_STREAM_,                     /* a socket: a short read has drained it */
     AIO_FD_STREAM_BLOCKING_,            /* the same without O_NONBLOCK: ask poll(2) before accept(2) */
-    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart, with or without */
+    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart, with or without, or a local one,
+                                           where a read also ends at a descriptor that was sent along: unix(7) */
     AIO_FD_FILE_,                       /* a regular file, a directory: never waits */
     AIO_FD_NONBLOCKING_,                /* something else, with O_NONBLOCK */
     AIO_FD_BLOCKING_,                   /* something else without: ask poll(2) before each try */
     AIO_FD_TERMINAL_                    /* the same, and it takes little at a time */
 };
+
+static bool aio_fd_is_local_(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
+}
 
 static int aio_fd_kind_of_(int fd)
 {
@@ -186,7 +194,8 @@ static int aio_fd_kind_of_(int fd)
     struct stat status;
     flags = fcntl(fd, F_GETFL);
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
-        return type != SOCK_STREAM ? AIO_FD_MESSAGE_ : flags & O_NONBLOCK ? AIO_FD_STREAM_ : AIO_FD_STREAM_BLOCKING_;
+        return type != SOCK_STREAM || aio_fd_is_local_(fd) ? AIO_FD_MESSAGE_ :
+            flags & O_NONBLOCK ? AIO_FD_STREAM_ : AIO_FD_STREAM_BLOCKING_;
     if (errno != ENOTSOCK)
         return aio_errno_(errno);
     if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)))
@@ -280,7 +289,7 @@ AIO_API_ int aio_socketpair(int fds[2])
         return aio_errno_(errno);
     }
     for (i = 0; i < 2; i++) {
-        int fd = aio_fd_adopt_(fds[i], prepared, AIO_FD_STREAM_);
+        int fd = aio_fd_adopt_(fds[i], prepared, AIO_FD_MESSAGE_);
         if (fd < 0) {
             aio_close(fds[1 - i]);
             fds[0] = fds[1] = 0;

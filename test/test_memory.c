@@ -442,7 +442,125 @@ static AIO_CORO(several)
     AIO_END;
 }
 
-enum { PARTS = 9 };
+/* Locks and queues need memory for the wait itself only: what was refused has changed nothing. Items that do not
+   fit into an operation, more than one at each end, tasks of bare operations. */
+struct wide { long number, more[4]; };
+struct pipes {
+    AIO_FRAME(void);
+    struct aio_lock lock;
+    struct aio_condition condition;
+    struct aio_semaphore semaphore;
+    struct aio_permit permit;
+    struct aio_event event;
+    struct aio_barrier barrier;
+    struct aio_wait_group todo;
+    struct aio_queue queue;
+    struct aio_channel channel;
+    struct aio_broadcast broadcast;
+    struct aio_subscription subscription;
+    struct aio_watch watch;
+    struct aio_watcher watcher;
+    struct aio_void *task, *second;
+    struct wide items[1], item, got[2];
+    int error, refused;
+};
+static AIO_CORO(pipes)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    aio_channel_init_unbuffered(&self->channel, sizeof self->item);
+    aio_semaphore_init(&self->semaphore, 1);
+    aio_barrier_init(&self->barrier, 1);
+    aio_broadcast_init(&self->broadcast, self->items);
+    aio_broadcast_subscribe(&self->broadcast, &self->subscription);
+    aio_watch_init(&self->watch, &self->item);
+    aio_watch_subscribe(&self->watch, &self->watcher);
+    self->item.number = 1;
+
+    AIO_TRY(self->error, aio_lock_acquire(&self->lock));
+    CHECK(self->error == 0 || self->error == AIO_ENOMEM, "%d", self->error);
+    CHECK(aio_lock_held(&self->lock) == !self->error);
+    self->refused += self->error != 0;
+    if (!self->error) {                             /* it stays ours whatever the wait answers */
+        AIO_TRY(self->error, aio_wait_for(aio_condition_wait(&self->condition, &self->lock), SHORT));
+        CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);
+        self->refused += self->error == AIO_ENOMEM;
+        CHECK(aio_lock_held(&self->lock) && !self->condition.waiters);
+        aio_lock_release(&self->lock);
+    }
+    AIO_TRY(self->error, aio_semaphore_take(&self->semaphore, &self->permit));
+    CHECK(self->semaphore.value == (self->error ? 1 : 0) && !self->permit.semaphore == (self->error != 0));
+    self->refused += self->error != 0;
+    aio_permit_return(&self->permit);
+    AIO_TRY(self->error, aio_semaphore_acquire(&self->semaphore));
+    CHECK_INT(self->semaphore.value, self->error ? 1 : 0);
+    self->refused += self->error != 0;
+    AIO_TRY(self->error, aio_barrier_wait(&self->barrier));
+    self->refused += self->error != 0;
+    CHECK_INT(self->barrier.waiting, 0);
+    AIO_TRY(self->error, aio_wait_for(aio_event_wait(&self->event), SHORT));
+    self->refused += self->error == AIO_ENOMEM;
+    CHECK(!self->event.waiters);
+    AIO_TRY(self->error, aio_wait_group_wait(&self->todo));
+    self->refused += self->error != 0;
+
+    AIO_TRY(self->error, aio_queue_put(&self->queue, &self->item));
+    CHECK_INT(self->queue.length, self->error ? 0 : 1);
+    self->refused += self->error != 0;
+    if (self->error)
+        CHECK_INT(aio_queue_put_nowait(&self->queue, &self->item), 0);
+    self->task = aio_create_task(aio_queue_put(&self->queue, &self->item));
+    self->refused += !self->task;
+    AIO_AWAIT(aio_sleep(0));
+    AIO_TRY(self->error, aio_queue_get(&self->queue, &self->got[0]));   /* needs none */
+    CHECK(self->error == 0 && self->got[0].number == 1);
+    CHECK_INT(self->queue.length, self->task ? 1 : 0);
+    CHECK_INT(self->queue.unfinished, self->task ? 2 : 1);
+    AIO_TRY(self->error, self->task);
+    if (self->task)
+        CHECK_INT(aio_queue_get_nowait(&self->queue, &self->got[0]), 0);
+    aio_release(self->task);
+    self->task = aio_create_task(aio_queue_get(&self->queue, &self->got[0]));
+    self->second = aio_create_task(aio_queue_get(&self->queue, &self->got[1]));
+    self->refused += !self->task + !self->second;
+    AIO_AWAIT(aio_sleep(0));
+    self->item.number = 5;
+    CHECK_INT(aio_queue_put_nowait(&self->queue, &self->item), 0);
+    CHECK_INT(self->queue.length, self->task || self->second ? 0 : 1);
+    aio_queue_shutdown(&self->queue, true);
+    AIO_TRY(self->error, self->task);
+    if (self->task)
+        CHECK(self->error == 0 && self->got[0].number == 5);
+    AIO_TRY(self->error, self->second);
+    if (self->second)
+        CHECK(self->task ? self->error == AIO_ESHUTDOWN : self->got[1].number == 5);
+    CHECK(!self->queue.getters && !self->queue.putters && !self->queue.joiners);
+    CHECK(self->queue.get.size == 0 && self->queue.put.size == 0);
+
+    AIO_TRY(self->error, aio_wait_for(aio_channel_send(&self->channel, &self->item), SHORT));
+    CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);
+    self->refused += self->error == AIO_ENOMEM;
+    CHECK_INT(aio_channel_try_recv(&self->channel, &self->item), AIO_EAGAIN);
+    CHECK_INT(aio_broadcast_send(&self->broadcast, &self->item), 0);
+    AIO_TRY(self->error, aio_broadcast_recv(&self->subscription, &self->got[0]));
+    self->refused += self->error != 0;
+    if (self->error)
+        AIO_TRY(self->error, aio_broadcast_recv(&self->subscription, &self->got[0]));
+    CHECK(self->error == AIO_ENOMEM || self->got[0].number == 5);
+    AIO_TRY(self->error, aio_watch_next(&self->watcher, &self->got[1]));
+    self->refused += self->error != 0;
+    if (self->error)
+        AIO_TRY(self->error, aio_watch_next(&self->watcher, &self->got[1]));
+    CHECK(self->error == AIO_ENOMEM || self->got[1].number == 5);
+    if (self->refused)
+        AIO_RAISE(AIO_ENOMEM);
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_release(self->second);
+    AIO_END;
+}
+
+enum { PARTS = 10 };
 static struct aio_void *part(int k)
 {
     switch (k % PARTS) {
@@ -454,6 +572,7 @@ static struct aio_void *part(int k)
     case 5: return (struct aio_void *)aio_new(fails);
     case 6: return (struct aio_void *)aio_new(sockets);
     case 7: return (struct aio_void *)aio_new(several);
+    case 8: return (struct aio_void *)aio_new(pipes);
     default: return (struct aio_void *)aio_new(signals);
     }
 }

@@ -642,6 +642,55 @@ TEST(closing_nothing)
     CHECK_INT(open_fds(), before);
 }
 
+/* A read on a local socket ends at a descriptor that was sent along, though more bytes wait behind it. */
+static void send_descriptor(int fd, int sent, const char *text)
+{
+    union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
+    struct iovec part = { (char *)(uintptr_t)text, strlen(text) };
+    struct msghdr message;
+    struct cmsghdr *header;
+    memset(&message, 0, sizeof message);
+    memset(&control, 0, sizeof control);
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes;
+    message.msg_controllen = sizeof control.bytes;
+    header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof sent);
+    memcpy(CMSG_DATA(header), &sent, sizeof sent);
+    CHECK_INT(sendmsg(fd, &message, 0), (int)strlen(text));
+}
+
+struct reads_all { AIO_FRAME(int); int fd; ssize_t n; char text[100]; };
+static AIO_CORO(reads_all)
+{
+    AIO_BEGIN;
+    while (self->result < 7) {
+        AIO_AWAIT(self->n, aio_recv(self->fd, self->text, sizeof self->text));
+        self->result += (int)self->n;
+    }
+    AIO_END;
+}
+
+CORO_TEST(bytes_behind_a_descriptor, int pair[2], bytes; struct reads_all *task;)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_socketpair(self->pair), 0);
+    self->task = aio_create_task(aio_new(reads_all, self->pair[0]));
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    send_descriptor(self->pair[1], 0, "abc");
+    CHECK_INT(send(self->pair[1], "def!", 4, 0), 4);
+    AIO_AWAIT(self->bytes, aio_wait_for(self->task, AIO_SEC(5)));
+    CHECK_INT(self->bytes, 7);
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_close(self->pair[0]);
+    aio_close(self->pair[1]);
+    AIO_END;
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -655,7 +704,8 @@ int main(int argc, char **argv)
         T(unix_full_backlog), T(recv_and_recv_exactly), T(send_all_cancelled), T(send_all_failed),
         T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
-        T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing) }, 24);
+        T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing),
+        T(bytes_behind_a_descriptor) }, 25);
     unlink(path);
     rmdir(folder);
     return status;
