@@ -1247,7 +1247,9 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
                 if (1) { \
                     AIO_SUSPEND_(n, aio_generator_next_(aio_of_(slot))) \
                     if (!aio_generator_more_(aio_ret_)) { \
-                        if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; } \
+                        if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
+                        break; \
+                    } \
                     (lvalue) = (slot)->result; goto AIO_CAT_(aio_each_, k); \
                 } else AIO_CAT_(aio_each_, k):
 AIO_API_ struct aio_coro *aio_foreach_open_(struct aio_coro *self, struct aio_coro *generator, void *slot);
@@ -1524,7 +1526,8 @@ AIO_API_ AIO_MUST_USE_ bool aio_lock_try_acquire(struct aio_lock *lock);
 #define aio_lock_release(lock) aio_lock_release_((lock), __FILE__, __LINE__)
 AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_t line);
 /* Was it taken by the task that runs now? What cleanup asks, for its acquire may have been cancelled:
-   if (aio_lock_held(&lock)) aio_lock_release(&lock); */
+   if (aio_lock_held(&lock)) aio_lock_release(&lock);
+   An aio_lock_acquire that stands in AIO_GATHER, AIO_ALL or AIO_RACE takes it for the task that gathers. */
 AIO_API_ bool aio_lock_held(const struct aio_lock *lock);
 
 /* Something that has happened, or not yet. */
@@ -5232,8 +5235,11 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 
 /* ---------------------------------------------------------------------------- synchronisation */
 
-static void aio_lock_take_(struct aio_lock *lock, struct aio_task *task)
+static const struct aio_task *aio_gatherer_of_(const struct aio_task *task);
+static void aio_lock_take_(struct aio_lock *lock, const struct aio_task *task)
 {
+    if (task && task->extension)
+        task = aio_gatherer_of_(task);
     lock->locked = true;
     lock->holder = task ? task->node.seq : 0;       /* a record may be another task's later */
 }
@@ -6134,6 +6140,18 @@ AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint
     if (!(ret->flags & AIO_F_UNIT_))
         aio_groups_close_(ret, NULL);
     return aio_leave_(self, ret, line);
+}
+
+/* For whom a task takes a lock: one that AIO_GATHER or AIO_RACE has made of a bare operation, for whoever gathers. */
+static const struct aio_task *aio_gatherer_of_(const struct aio_task *task)
+{
+    const struct aio_group *group = task->extension->group;
+    const struct aio_coro *c = task->leaf;
+    if (!group || !(group->flags & (AIO_GROUP_GATHER_ | AIO_GROUP_RACE_)))
+        return task;
+    while (!(c->flags & AIO_F_ROOT_))
+        c = c->up.caller;
+    return c->flags & AIO_F_PROXY_ ? group->owner_task : task;
 }
 
 static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)

@@ -767,6 +767,59 @@ static AIO_CORO(holds)
     AIO_END;
 }
 
+/* A lock that was taken in a race, or while gathering, belongs to whoever races: cleanup can ask for it. */
+struct takes { AIO_FRAME(void); struct aio_lock *lock, *other; char how; int which; struct aio_nothing_ none; };
+static AIO_CORO(takes)
+{
+    AIO_BEGIN;
+    if (self->how == 'r')
+        AIO_RACE(self->which, aio_sleep(9), aio_wait_for(aio_lock_acquire(self->lock), 8), aio_lock_acquire(self->other));
+    else if (self->how == 'a')
+        AIO_ALL(aio_lock_acquire(self->lock), aio_sleep(20));
+    else
+        AIO_GATHER(self->none, aio_wait_for(aio_lock_acquire(self->lock), 8), self->none, aio_sleep(1));
+    CHECK(aio_lock_held(self->lock));
+    AIO_FINALLY;
+    CHECK(!aio_lock_held(self->other));
+    note("%d,%d@%d ", aio_lock_held(self->lock), aio_coro_error(self), (int)aio_now());
+    if (aio_lock_held(self->lock))
+        aio_lock_release(self->lock);
+    AIO_END;
+}
+CORO_TEST(locks, struct aio_lock lock, other; struct takes *task; int error; const char *how;)
+{
+    AIO_BEGIN;
+    CHECK(aio_lock_try_acquire(&self->other));
+    for (self->how = "rag"; *self->how; self->how++) {  /* free */
+        self->task = aio_create_task(aio_new(takes, &self->lock, &self->other, *self->how));
+        AIO_AWAIT(self->task);
+        aio_release(self->task);
+        CHECK(!self->lock.locked && aio_lock_held(&self->other));
+    }
+    CHECK_NOTES("1,0@0 1,0@20 1,0@21 ");
+    CHECK(aio_lock_try_acquire(&self->lock));           /* handed over, and then cancelled */
+    self->task = aio_create_task(aio_new(takes, &self->lock, &self->other, 'a'));
+    AIO_AWAIT(aio_sleep(1));
+    aio_lock_release(&self->lock);
+    CHECK(self->lock.locked && !aio_lock_held(&self->lock));
+    AIO_AWAIT(aio_sleep(1));
+    CHECK(aio_task_cancel(self->task));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("1,-125@23 ");
+    CHECK(!self->lock.locked);
+    aio_release(self->task);
+    CHECK(aio_lock_try_acquire(&self->lock));           /* never had */
+    self->task = aio_create_task(aio_new(takes, &self->lock, &self->other, 'g'));
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_NOTES("0,-110@31 ");
+    aio_release(self->task);
+    aio_lock_release(&self->lock);
+    aio_lock_release(&self->other);
+    AIO_END;
+}
+
 /* Round after round. How they end is not what this is about. */
 struct rounds { AIO_FRAME(void); struct market *market; int kind, rounds, error; };
 static struct aio_void *round_of(struct rounds *rounds)
@@ -1440,7 +1493,7 @@ int main(int argc, char **argv)
 {
     RUN(argc, argv, T(one_to_eight), T(types), T(operations), T(evaluated_once), T(duplicates), T(first_error),
         T(gather_cancelled), T(member_cancelled), T(in_finally), T(nested), T(in_timeout), T(in_generators), T(race),
-        T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(nothing_is_lost),
+        T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(locks), T(nothing_is_lost),
         T(gather_array), T(gather_array_errors), T(gather_array_cancelled), T(refused_cancel), T(wait), T(wait_ties),
         T(wait_cancelled), T(as_completed), T(as_completed_cancelled), T(in_order), T(all_together), T(ten_thousand));
 }
