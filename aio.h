@@ -1303,11 +1303,12 @@ struct aio_group {
     uint8_t flags, closing, interrupted, told;
     uint8_t entry;                      /* cancel requests that its owner had when it opened */
     struct aio_trace *trace;            /* how that error came up, or NULL */
-    struct aio_group_error_ *errors;    /* all of them, the last one first */
+    struct aio_group_error_ *errors;    /* the others, the last one first */
 };
 enum {
     AIO_GROUP_KEEP_GOING = 1,           /* one member's error does not end the others */
-    AIO_GROUP_RACE_ = 2                 /* private: the first to end cancels the others */
+    AIO_GROUP_RACE_ = 2,                /* private: the first to end cancels the others */
+    AIO_GROUP_GATHER_ = 4               /* private: one that was cancelled has failed: its result is missing */
 };
 
 /* aio_group_open(group, self, limit, flags): once, in the body of the owner. limit: how many members
@@ -1341,16 +1342,17 @@ AIO_API_ void aio_group_cancel(struct aio_group *group);
 AIO_API_ size_t aio_group_count(const struct aio_group *group);
 /* The error that the i-th of the members that failed ended with, in the order in which they failed: 0 is the one
    that comes out. 0: there is none. To be read by the owner until it ends, in its AIO_FINALLY for instance. A
-   member that was cancelled has not failed. */
+   member that was cancelled has not failed. Later ones are left out if there was no memory to note them. */
 AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 
 /* ------------------------------------------------------------------------- several at once
 
    AIO_GATHER(lvalue, awaitable, ...); up to 8 pairs: runs them all at once, each coroutine as a task of its own,
-   and takes their results when all have ended. The first error cancels the others, waits for their cleanup, and
-   jumps; a cancellation does the same; then no lvalue is written. It is all or nothing: every awaitable is
-   evaluated, and memory for all is there, before the first one starts; if one is NULL or memory is out, none has
-   run, coroutine objects are discarded, and AIO_ENOMEM jumps. Tasks and futures may be among them. Leaves. */
+   and takes their results when all have ended. The first error (a member that somebody else cancels has one, too)
+   cancels the others, waits for their cleanup, and jumps; what fails after that is dropped. A cancellation does the
+   same. No lvalue is written then. It is all or nothing: every awaitable is evaluated, and memory for all is there,
+   before the first one starts; if one is NULL or memory is out, none has run, coroutine objects are discarded, and
+   AIO_ENOMEM jumps. Tasks and futures may be among them. Leaves. */
 #define AIO_GATHER(...) AIO_GATHER2_(AIO_NUMBER_, AIO_PAIRS_(__VA_ARGS__), __VA_ARGS__)
 #define AIO_GATHER2_(n, k, ...) AIO_GATHER3_(n, k, __VA_ARGS__)
 #define AIO_GATHER3_(n, k, ...) AIO_CAT_(AIO_GATHER_OF_, k)(n, k, __VA_ARGS__)
@@ -1369,13 +1371,13 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_RACE3_(n, k, which, ...) AIO_CAT_(AIO_RACE_OF_, k)(n, k, which, __VA_ARGS__)
 
 #define AIO_GATHER_OK_(n, k, ...) do { \
-    { struct aio_gather_ *aio_g_ = aio_gather_new_(0); AIO_CAT_(AIO_ADD_PAIRS_, k)(__VA_ARGS__) \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(AIO_GROUP_GATHER_); AIO_CAT_(AIO_ADD_PAIRS_, k)(__VA_ARGS__) \
     AIO_SUSPEND_GATHER_(n) } \
     AIO_FALLTHROUGH_; case AIO_POINT_(n): \
     if (!aio_ret_->error) { AIO_CAT_(AIO_TAKE_PAIRS_, k)(0, __VA_ARGS__) } \
     if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
 #define AIO_ALL_OK_(n, k, ...) do { \
-    { struct aio_gather_ *aio_g_ = aio_gather_new_(0); AIO_CAT_(AIO_ADD_EACH_, k)(__VA_ARGS__) \
+    { struct aio_gather_ *aio_g_ = aio_gather_new_(AIO_GROUP_GATHER_); AIO_CAT_(AIO_ADD_EACH_, k)(__VA_ARGS__) \
     AIO_SUSPEND_GATHER_(n) } \
     AIO_FALLTHROUGH_; case AIO_POINT_(n): \
     if (aio_gather_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
@@ -1389,7 +1391,11 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
     aio_ret_ = aio_await_(&self->aio, aio_gather_start_(aio_g_)); if (!aio_ret_) { return 0; }
 
 /* A statement that cannot be: the message is the name that compilers show. */
+#ifdef __cplusplus
+#define AIO_REFUSE_(message) do { static_assert(false, #message); } while (0)
+#else
 #define AIO_REFUSE_(message) do { typedef char message[-1]; } while (0)
+#endif
 #define AIO_GATHER_OF_0(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_pairs_of_an_lvalue_and_an_awaitable)
 #define AIO_GATHER_OF_ODD(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_pairs_of_an_lvalue_and_an_awaitable)
 #define AIO_GATHER_OF_MANY(n, k, ...) AIO_REFUSE_(AIO_GATHER_takes_8_pairs_at_most_use_aio_gather)
@@ -1403,7 +1409,9 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_GATHER_OF_6 AIO_GATHER_OK_
 #define AIO_GATHER_OF_7 AIO_GATHER_OK_
 #define AIO_GATHER_OF_8 AIO_GATHER_OK_
-#define AIO_ALL_OF_1 AIO_ALL_OK_
+#define AIO_ALL_OF_1(n, k, ...) AIO_CAT_(AIO_ALL_EMPTY_, AIO_IS_EMPTY_(__VA_ARGS__))(n, k, __VA_ARGS__)
+#define AIO_ALL_EMPTY_0 AIO_ALL_OK_
+#define AIO_ALL_EMPTY_1(n, k, ...) AIO_REFUSE_(AIO_ALL_takes_at_least_one_awaitable)
 #define AIO_ALL_OF_2 AIO_ALL_OK_
 #define AIO_ALL_OF_3 AIO_ALL_OK_
 #define AIO_ALL_OF_4 AIO_ALL_OK_
@@ -1411,7 +1419,9 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_ALL_OF_6 AIO_ALL_OK_
 #define AIO_ALL_OF_7 AIO_ALL_OK_
 #define AIO_ALL_OF_8 AIO_ALL_OK_
-#define AIO_RACE_OF_1 AIO_RACE_OK_
+#define AIO_RACE_OF_1(n, k, which, ...) AIO_CAT_(AIO_RACE_EMPTY_, AIO_IS_EMPTY_(__VA_ARGS__))(n, k, which, __VA_ARGS__)
+#define AIO_RACE_EMPTY_0 AIO_RACE_OK_
+#define AIO_RACE_EMPTY_1(n, k, which, ...) AIO_REFUSE_(AIO_RACE_takes_an_int_and_at_least_one_awaitable)
 #define AIO_RACE_OF_2 AIO_RACE_OK_
 #define AIO_RACE_OF_3 AIO_RACE_OK_
 #define AIO_RACE_OF_4 AIO_RACE_OK_
@@ -1471,7 +1481,8 @@ extern "C" {
 #endif
 
 /* Arrays of handles: of tasks and futures of any type, made by aio_any. They stay their owners', and the array
-   must live, unchanged, as long as the wait. AIO_EINVAL: there is something else among them. AIO_ENOMEM: NULL is. */
+   must live, unchanged, as long as the wait. AIO_EINVAL: there is something else among them. AIO_ENOMEM: NULL is.
+   AIO_EDEADLK: the task that waits is. */
 
 /* Waits for all of them, with asyncio's rules: results are in the handles; the first error comes out at once, and
    the others go on; one that was cancelled counts as an error. A cancellation of the wait cancels all that are
@@ -1519,7 +1530,8 @@ AIO_API_ AIO_MUST_USE_ bool aio_lock_try_acquire(struct aio_lock *lock);
 #define aio_lock_release(lock) aio_lock_release_((lock), __FILE__, __LINE__)
 AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_t line);
 /* Was it taken by the task that runs now? What cleanup asks, for its acquire may have been cancelled:
-   if (aio_lock_held(&lock)) aio_lock_release(&lock); */
+   if (aio_lock_held(&lock)) aio_lock_release(&lock);
+   An aio_lock_acquire that stands in AIO_GATHER, AIO_ALL or AIO_RACE takes it for the task that gathers. */
 AIO_API_ bool aio_lock_held(const struct aio_lock *lock);
 
 /* Something that has happened, or not yet. */
@@ -4373,7 +4385,7 @@ static void aio_group_cancel_but_(struct aio_group *group, const struct aio_task
 
 AIO_API_ void aio_group_cancel(struct aio_group *group) { aio_group_cancel_but_(group, NULL); }
 
-/* What a member failed with. Without memory for it, only the first one is known. */
+/* What a member failed with, after the first one. Without memory for it, it is forgotten. */
 struct aio_group_error_ {
     struct aio_group_error_ *older;
     int error;
@@ -4393,11 +4405,13 @@ static void aio_group_note_error_(struct aio_group *group, int error)
 AIO_API_ int aio_group_error(const struct aio_group *group, size_t i)
 {
     const struct aio_group_error_ *note;
-    size_t count = 0;
+    size_t count = 1;
+    if (i == 0)
+        return group->error;
     for (note = group->errors; note; note = note->older)
         count++;
     if (i >= count)
-        return i ? 0 : group->error;
+        return 0;
     for (note = group->errors; --count > i; note = note->older)
         continue;
     return note->error;
@@ -4474,14 +4488,16 @@ static void aio_race_member_done_(struct aio_group *group, struct aio_task *task
 static void aio_group_member_failed_(struct aio_loop *loop, struct aio_group *group, struct aio_task *task,
                                      struct aio_coro *root)
 {
-    aio_group_note_error_(group, root->error);
+    bool first = !group->error;
+    if (!first && !(group->flags & AIO_GROUP_GATHER_))
+        aio_group_note_error_(group, root->error);
     if (!(group->flags & AIO_GROUP_KEEP_GOING)) {
         root->flags |= AIO_F_SEEN_;
-        if (!group->error)
+        if (first)
             aio_group_abort_(loop, group, root);
         return;
     }
-    if (!group->error)
+    if (first)
         group->error = root->error;
     if (!task->extension->keep) {
         root->flags |= AIO_F_SEEN_;
@@ -4498,7 +4514,7 @@ static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
         aio_group_unlink_(group, task);
     if (group->flags & AIO_GROUP_RACE_)
         aio_race_member_done_(group, task, root);
-    else if (root->error && root->error != AIO_ECANCELED)
+    else if (root->error && (root->error != AIO_ECANCELED || (group->flags & AIO_GROUP_GATHER_ && !group->closing)))
         aio_group_member_failed_(loop, group, task, root);
     if (group->held && group->started < group->limit)
         aio_group_release_held_(loop, aio_node_task_(group->held->link.next));
@@ -4516,7 +4532,7 @@ static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struc
     }
     if (!group->error || group->told || group->flags & AIO_GROUP_KEEP_GOING)
         return error;
-    if (error && error != AIO_ECANCELED)
+    if (error && (error != AIO_ECANCELED || group->error == AIO_ECANCELED))
         return error;
     group->told = true;
     if (task->node.cancels > group->entry && error) /* somebody else's request still stands */
@@ -5247,8 +5263,11 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 
 /* ---------------------------------------------------------------------------- synchronisation */
 
-static void aio_lock_take_(struct aio_lock *lock, struct aio_task *task)
+static const struct aio_task *aio_gatherer_of_(const struct aio_task *task);
+static void aio_lock_take_(struct aio_lock *lock, const struct aio_task *task)
 {
+    if (task && task->extension)
+        task = aio_gatherer_of_(task);
     lock->locked = true;
     lock->holder = task ? task->node.seq : 0;       /* a record may be another task's later */
 }
@@ -6151,6 +6170,18 @@ AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint
     return aio_leave_(self, ret, line);
 }
 
+/* For whom a task takes a lock: one that AIO_GATHER or AIO_RACE has made of a bare operation, for whoever gathers. */
+static const struct aio_task *aio_gatherer_of_(const struct aio_task *task)
+{
+    const struct aio_group *group = task->extension->group;
+    const struct aio_coro *c = task->leaf;
+    if (!group || !(group->flags & (AIO_GROUP_GATHER_ | AIO_GROUP_RACE_)))
+        return task;
+    while (!(c->flags & AIO_F_ROOT_))
+        c = c->up.caller;
+    return c->flags & AIO_F_PROXY_ ? group->owner_task : task;
+}
+
 static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
 {
     struct aio_gather_ *race = AIO_CONTAINER_(group, struct aio_gather_, group);
@@ -6254,6 +6285,8 @@ static int aio_set_begin_(struct aio_set_ *set, struct aio_loop *loop)
             return AIO_ENOMEM;
         else if (!aio_is_task_or_future_(aio_set_target_(set, i)))
             return AIO_EINVAL;
+        else if (aio_set_target_(set, i)->flags & AIO_F_ROOT_ && aio_set_target_(set, i)->up.task == loop->current)
+            return AIO_EDEADLK;
     if (set->n > SIZE_MAX / sizeof *set->watching)
         return AIO_ENOMEM;
     set->watching = set->n ? (struct aio_watching_ *)aio_block_new_(set->n * sizeof *set->watching) : NULL;
@@ -6358,20 +6391,23 @@ static void aio_set_cancel_(struct aio_set_ *set)
     }
 }
 
-/* A wait that has been cancelled, or has failed with AIO_CANCEL_ON_ERROR, waits for the end of all. */
+/* A wait that has been cancelled, even before its first step, or has failed with AIO_CANCEL_ON_ERROR, waits for the
+   end of all. */
 static struct aio_coro *aio_gather_array_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_set_ *set = (struct aio_set_ *)(void *)c;
     struct aio_loop *loop = aio_thread_.loop;
-    bool canceled = ret && ret->error, first = c->pc == AIO_PC_START_;
-    if (c->pc == AIO_PC_FINALLY_)
+    bool canceled = ret && ret->error, unborn = c->pc == AIO_PC_FINALLY_;
+    if (unborn && c->error != AIO_ECANCELED)
         return c;
-    if (first) {
+    if (unborn || c->pc == AIO_PC_START_) {
+        int error = aio_set_begin_(set, loop);
         c->pc = AIO_PC_END_;
-        c->error = aio_set_begin_(set, loop);
-        if (c->error)
+        if (error) {
+            c->error = unborn ? c->error : error;
             return c;
-        canceled = !aio_set_is_over_(set) && !aio_may_park_(loop->current);
+        }
+        canceled = unborn || (!aio_set_is_over_(set) && !aio_may_park_(loop->current));
     }
     if (canceled)
         c->error = AIO_ECANCELED;

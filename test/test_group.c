@@ -1,5 +1,6 @@
 /* Groups: members that do not outlive the coroutine that opened the group. */
 #include "core.h"
+#include <time.h>
 
 enum { EFIRST = AIO_EUSER - 1, ESECOND = AIO_EUSER - 2, EBODY = AIO_EUSER - 3 };
 
@@ -568,6 +569,161 @@ CORO_TEST(late_members,)
     AIO_END;
 }
 
+/* A member that joined would wait for itself, and so would a member's member, in whatever way it asks. */
+struct joins_own { AIO_FRAME(void); struct aio_group *group; int depth, error; struct aio_group inner; };
+static AIO_CORO(joins_own)
+{
+    AIO_BEGIN;
+    if (self->depth) {
+        aio_group_open(&self->inner, self, 0, 0);
+        SPAWN(&self->inner, aio_new(joins_own, self->group, self->depth - 1));
+        AIO_AWAIT(aio_group_join(&self->inner));
+    }
+    AIO_TRY(self->error, aio_group_join(self->group));
+    note("%d,%d ", self->depth, self->error);
+    AIO_TRY(self->error, aio_wait_for(aio_group_join(self->group), 5));
+    CHECK_INT(self->error, AIO_EDEADLK);
+    AIO_ALL(aio_sleep(1), aio_group_join(self->group));
+    note("never ");
+    AIO_FINALLY;
+    note("%d ", aio_coro_error(self));
+    AIO_END;
+}
+struct waits_group { AIO_FRAME(void); struct aio_group *group; };
+static AIO_CORO(waits_group)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_group_join(self->group));
+    note("other@%d ", (int)aio_now());
+    AIO_END;
+}
+CORO_TEST(joined_by_members, struct aio_group group, watchers; int error;)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->watchers, self, 0, 0);
+    aio_group_open(&self->group, self, 0, AIO_GROUP_KEEP_GOING);
+    SPAWN(&self->group, aio_new(joins_own, &self->group, 0));
+    AIO_AWAIT(aio_group_join(&self->group));
+    CHECK_NOTES("0,-35 -35 [joins_own failed -35]");
+    SPAWN(&self->group, aio_new(joins_own, &self->group, 2));
+    AIO_AWAIT(aio_group_join(&self->group));
+    CHECK_NOTES("0,-35 -35 -35 -35 [joins_own failed -35]");
+    SPAWN(&self->group, member(1, 3));
+    SPAWN(&self->watchers, aio_new(waits_group, &self->group));     /* not its member: waits */
+    AIO_ALL(aio_group_join(&self->group), aio_group_join(&self->group));    /* nor are these */
+    AIO_AWAIT(aio_group_join(&self->watchers));
+    CHECK_NOTES("s1 e1 f1,0 other@3 ");
+    AIO_END;
+}
+
+/* All that failed, in the order in which they did. */
+struct failures { AIO_FRAME(void); int flags, error; struct aio_group group; };
+static void note_errors(const struct aio_group *group)
+{
+    size_t i;
+    for (i = 0; aio_group_error(group, i); i++)
+        note("#%d ", aio_group_error(group, i));
+    CHECK_INT(aio_group_error(group, i + 1), 0);
+    CHECK_INT(aio_group_error(group, (size_t)-1), 0);
+}
+struct fails_twice { AIO_FRAME(void); aio_time sleep; int error, late; };
+static AIO_CORO(fails_twice)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->sleep));
+    AIO_RAISE(self->error);
+    AIO_FINALLY;
+    if (self->late)
+        AIO_RAISE(self->late);
+    AIO_END;
+}
+static AIO_CORO(failures)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_group_error(&self->group, 0), 0);
+    aio_group_open(&self->group, self, 0, self->flags);
+    CHECK_INT(aio_group_error(&self->group, 0), 0);
+    SPAWN(&self->group, aio_new(fails_twice, 9, EBODY));
+    SPAWN(&self->group, aio_new(fails_twice, 2, ESECOND));
+    SPAWN(&self->group, aio_new(fails_twice, 9, EBODY, ESECOND));
+    SPAWN(&self->group, aio_new(fails_twice, 1, EFIRST));
+    SPAWN(&self->group, aio_sleep(3));
+    AIO_TRY(self->error, aio_group_join(&self->group));
+    note("join %d ", self->error);
+    note_errors(&self->group);
+    AIO_FINALLY;
+    CHECK_INT(aio_group_error(&self->group, 0), EFIRST);
+    AIO_END;
+}
+CORO_TEST(errors, int error;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(failures));
+    CHECK_NOTES("join -10001 #-10001 #-10002 ");
+    AIO_AWAIT(aio_new(failures, AIO_GROUP_KEEP_GOING));
+    CHECK_NOTES("[fails_twice failed -10001][fails_twice failed -10002][fails_twice failed -10003]"
+                "[fails_twice failed -10002]join 0 #-10001 #-10002 #-10003 #-10002 ");
+    AIO_END;
+}
+
+/* The owner's body stands elsewhere: all that failed can be read in its cleanup. */
+struct elsewhere { AIO_FRAME(void); struct aio_group group; };
+static AIO_CORO(elsewhere)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    SPAWN(&self->group, aio_new(fails_twice, 9, EBODY, ESECOND));
+    SPAWN(&self->group, aio_new(fails_twice, 1, EFIRST));
+    SPAWN(&self->group, aio_new(fails_twice, 9, EBODY, EBODY));
+    AIO_AWAIT(aio_sleep(100));
+    AIO_FINALLY;
+    note("out %d ", aio_coro_error(self));
+    note_errors(&self->group);
+    CHECK_INT(aio_group_spawn(&self->group, member(1, 1)), AIO_ESHUTDOWN);  /* aborted */
+    AIO_END;
+}
+CORO_TEST(errors_elsewhere, int error;)
+{
+    AIO_BEGIN;
+    AIO_TRY(self->error, aio_new(elsewhere));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_NOTES("out -10001 #-10001 #-10002 #-10003 ");
+    AIO_END;
+}
+
+/* Refused from the moment on at which one has failed, also to the members that are still cleaning up. */
+struct spawns_late { AIO_FRAME(void); struct aio_group *group; };
+static AIO_CORO(spawns_late)
+{
+    AIO_BEGIN;
+    SPAWN(self->group, member(1, 1));
+    AIO_AWAIT(aio_sleep(50));
+    AIO_FINALLY;
+    CHECK_INT(aio_group_spawn(self->group, member(2, 1)), AIO_ESHUTDOWN);
+    CHECK(!aio_group_create_task(self->group, member(3, 1)));
+    AIO_AWAIT(aio_sleep(5));
+    CHECK_INT(aio_group_spawn(self->group, member(4, 1)), AIO_ESHUTDOWN);
+    AIO_END;
+}
+struct aborts { AIO_FRAME(void); struct aio_group group; };
+static AIO_CORO(aborts)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 2, 0);
+    SPAWN(&self->group, aio_new(spawns_late, &self->group));
+    SPAWN(&self->group, aio_new(fails_twice, 2, EFIRST));
+    AIO_END;
+}
+CORO_TEST(aborting, int error;)
+{
+    AIO_BEGIN;
+    AIO_TRY(self->error, aio_new(aborts));
+    CHECK_INT(self->error, EFIRST);
+    CHECK_INT(aio_now(), 7);
+    CHECK_NOTES("f1,-125 ");                    /* the limit held it back until it was cancelled */
+    AIO_END;
+}
+
 /* With a deadline, the join is cancelled; the members are not, until the owner leaves. */
 struct joins_late { AIO_FRAME(void); struct aio_group group; int error; };
 static AIO_CORO(joins_late)
@@ -843,6 +999,79 @@ CORO_TEST(ended_members_are_freed,)
     AIO_END;
 }
 
+/* Cancelling many that wait takes as long for each as cancelling few. Processor time, so generously. */
+static struct aio_lock busy;
+static AIO_FUTURE(int) promise;
+struct one_waits { AIO_FRAME(void); char how; long i; };
+static AIO_CORO(one_waits)
+{
+    AIO_BEGIN;
+    if (self->how == 'l' || self->how == 'b')
+        AIO_AWAIT(aio_lock_acquire(&busy));
+    else if (self->how == 'f')
+        AIO_AWAIT(&promise);
+    else
+        AIO_AWAIT(aio_sleep(1000 + self->i * 7919 % 1000));
+    AIO_FINALLY;
+    finals++;
+    AIO_END;
+}
+struct crowd { AIO_FRAME(void); char how; long n, i; struct one_waits **all; clock_t took; struct aio_group group; };
+static AIO_CORO(crowd)
+{
+    AIO_BEGIN;
+    memset(&promise, 0, sizeof promise);
+    busy.locked = true;
+    finals = 0;
+    aio_group_open(&self->group, self, 0, 0);
+    self->all = (struct one_waits **)calloc((size_t)self->n, sizeof *self->all);
+    for (self->i = 0; self->i < self->n; self->i++)
+        if (self->how == 'g')
+            SPAWN(&self->group, aio_new(one_waits, self->how, self->i));
+        else
+            self->all[self->i] = aio_create_task(aio_new(one_waits, self->how, self->i));
+    AIO_AWAIT(aio_sleep(1));
+    self->took = clock();
+    if (self->how == 'g')
+        aio_group_cancel(&self->group);
+    for (self->i = 0; self->i < self->n; self->i++)     /* in order, or backwards */
+        aio_task_cancel(self->all[self->how == 'b' ? self->n - 1 - self->i : self->i]);
+    AIO_AWAIT(aio_sleep(1));
+    self->took = clock() - self->took;
+    CHECK_INT(finals, self->n);
+    AIO_FINALLY;
+    for (self->i = 0; self->i < self->n; self->i++)
+        aio_release(self->all[self->i]);
+    free(self->all);
+    AIO_END;
+}
+static long crowd_took;
+struct best_of { AIO_FRAME(void); char how; long n; int i; struct crowd *crowd; };
+static AIO_CORO(best_of)
+{
+    AIO_BEGIN;
+    crowd_took = LONG_MAX;
+    for (self->i = 0; self->i < 3; self->i++) {
+        self->crowd = aio_create_task(aio_new(crowd, self->how, self->n));
+        AIO_AWAIT(self->crowd);
+        if (self->crowd->took < crowd_took)
+            crowd_took = self->crowd->took;
+        aio_release(self->crowd);
+    }
+    AIO_END;
+}
+TEST(cancelling_many)
+{
+    const char *how;
+    long n = core_many(20000), few;
+    for (how = "slbgf"; *how; how++) {
+        CHECK_INT(run(aio_new(best_of, *how, n)), 0);
+        few = crowd_took;
+        CHECK_INT(run(aio_new(best_of, *how, 4 * n)), 0);
+        CHECK(crowd_took < 12 * few + CLOCKS_PER_SEC / 100, "%c: %ld, and four times as many: %ld", *how, few, crowd_took);
+    }
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(returns), T(raises), T(cancelled), T(cancelled_while_settling),
@@ -850,5 +1079,6 @@ int main(int argc, char **argv)
         T(interruption), T(first_error_comes_out), T(cancelled_member), T(keep_going), T(cancel_and_error),
         T(interrupted_and_cancelled), T(limit), T(held_are_cancelled), T(one_held_is_cancelled), T(join),
         T(late_members), T(join_in_time), T(refused), T(owner_has_ended), T(handles), T(nested),
-        T(interrupts_child), T(traceback), T(ten_thousand), T(ended_members_are_freed));
+        T(interrupts_child), T(traceback), T(ten_thousand), T(ended_members_are_freed),
+        T(joined_by_members), T(errors), T(errors_elsewhere), T(aborting), T(cancelling_many));
 }

@@ -240,6 +240,11 @@ static AIO_CORO(groups)
         if (aio_group_spawn(&self->going, aio_new(work, self->token, SHORT, AIO_EUSER)) < 0)
             give_back(self->token);
     }
+    AIO_FINALLY;                                    /* what there was no memory for is forgotten, but the first one */
+    for (self->i = 0; aio_group_error(&self->going, (size_t)self->i); self->i++)
+        CHECK(aio_group_error(&self->going, (size_t)self->i) == AIO_EUSER ||
+              aio_group_error(&self->going, (size_t)self->i) == AIO_ENOMEM);
+    CHECK(self->i <= 3);
     AIO_END;
 }
 
@@ -422,6 +427,93 @@ static AIO_CORO(generators)
     AIO_END;
 }
 
+/* All or nothing: either all members have been accepted, and have cleaned up, or none, and nobody has run. */
+struct share { AIO_FRAME(int); int *back; aio_time span; };
+static AIO_CORO(share)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->span));
+    AIO_RETURN(1);
+    AIO_FINALLY;
+    ++*self->back;
+    AIO_END;
+}
+#define SHARE(k) aio_new(share, &self->back, SHORT * (1 + (k) % 3))
+struct together { AIO_FRAME(void); int how, back, want, which, r[3]; };
+static AIO_CORO(together)
+{
+    AIO_BEGIN;
+    self->want = self->how ? self->how == 1 ? 8 : 4 : 3;
+    if (self->how == 0) {
+        AIO_GATHER(self->r[0], SHARE(0), self->r[1], aio_wait_for(SHARE(1), LONG), self->r[2], SHARE(2));
+        CHECK_INT(self->r[0] + self->r[1] + self->r[2], 3);
+    } else if (self->how == 1)
+        AIO_ALL(SHARE(0), SHARE(1), SHARE(2), SHARE(3), SHARE(4), SHARE(5), SHARE(6), SHARE(7));
+    else
+        AIO_RACE(self->which, SHARE(2), SHARE(1), aio_sleep(LONG), SHARE(0), aio_wait_for(aio_sleep(LONG), LONG), SHARE(3));
+    AIO_FINALLY;
+    CHECK(self->back == self->want || (self->back == 0 && aio_coro_error(self) == AIO_ENOMEM),
+          "%d of %d: %d", self->back, self->want, aio_coro_error(self));
+    AIO_END;
+}
+struct refused { AIO_FRAME(void); int how, back, token, which, r[3]; struct share *none; };
+static AIO_CORO(refused)
+{
+    AIO_BEGIN;
+    if (self->how == 0)
+        AIO_GATHER(self->r[0], SHARE(0), self->r[1], self->none, self->r[2], SHARE(2));
+    else if (self->how == 1)
+        AIO_ALL(self->none, SHARE(0), aio_wait_for(SHARE(1), LONG));
+    else
+        AIO_RACE(self->which, SHARE(0), aio_sleep(0), self->none);
+    CHECK(false);
+    AIO_FINALLY;
+    CHECK_INT(aio_coro_error(self), AIO_ENOMEM);
+    CHECK_INT(self->back, 0);
+    CHECK(self->how != 2 || self->which == -1);
+    AIO_END;
+}
+struct several {
+    AIO_FRAME(void);
+    int i, back, error, first;
+    ptrdiff_t n;
+    struct share *tasks[4];
+    struct aio_any *handles[4], *next;
+    struct aio_completed *slot;
+};
+static AIO_CORO(several)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++) {
+        AIO_TRY(self->error, aio_new(refused, self->i));
+        CHECK_INT(self->error, AIO_ENOMEM);
+        AIO_TRY(self->error, aio_new(together, self->i));
+        CHECK(self->error == 0 || self->error == AIO_ENOMEM, "%d", self->error);
+        self->first = self->first ? self->first : self->error;
+    }
+    for (self->i = 0; self->i < 4; self->i++)
+        self->handles[self->i] = aio_any(self->tasks[self->i] = aio_create_task(SHARE(self->i)));
+    AIO_TRY(self->error, aio_wait(self->handles, 4, AIO_FIRST_COMPLETED, SHORT));
+    CHECK(self->error == 0 || self->error == AIO_ENOMEM, "%d", self->error);
+    AIO_TRY(self->error, aio_wait_for(aio_gather(self->handles, 4, AIO_RETURN_EXCEPTIONS), LONG));
+    CHECK(self->error == 0 || self->error == AIO_ENOMEM, "%d", self->error);
+    AIO_FOREACH(self->next, self->slot, aio_as_completed(self->handles, 4, LONG))
+        self->n++;
+    AIO_AWAIT(aio_gather(self->handles, 4, AIO_CANCEL_ON_ERROR));
+    CHECK_INT(self->n, 4);
+    if (self->first)
+        AIO_RAISE(self->first);
+    AIO_FINALLY;
+    for (self->i = 0; self->i < 4; self->i++) {
+        aio_task_cancel(self->tasks[self->i]);
+        AIO_TRY(self->error, self->tasks[self->i]);
+        if (self->tasks[self->i])
+            aio_task_error(self->tasks[self->i]);
+        aio_release(self->tasks[self->i]);
+    }
+    AIO_END;
+}
+
 /* Locks and queues need memory for the wait itself only: what was refused has changed nothing. Items that do not
    fit into an operation, more than one at each end, tasks of bare operations. */
 struct wide { long number, more[4]; };
@@ -540,7 +632,7 @@ static AIO_CORO(pipes)
     AIO_END;
 }
 
-enum { PARTS = 11 };
+enum { PARTS = 12 };
 static struct aio_void *part(int k)
 {
     switch (k % PARTS) {
@@ -554,6 +646,7 @@ static struct aio_void *part(int k)
     case 7: return (struct aio_void *)aio_new(scopes);
     case 8: return (struct aio_void *)aio_new(generators);
     case 9: return (struct aio_void *)aio_new(pipes);
+    case 10: return (struct aio_void *)aio_new(several);
     default: return (struct aio_void *)aio_new(signals);
     }
 }

@@ -121,6 +121,99 @@ static AIO_CORO(fails)
     AIO_END;
 }
 
+/* Several at once, arrays of handles, and all that groups have. */
+struct member { AIO_FRAME(void); struct aio_group *group; int error; };
+static AIO_CORO(member)
+{
+    int error;
+    AIO_BEGIN;
+    AIO_TRY(error, aio_group_join(self->group));
+    REQUIRE(error == AIO_EDEADLK);
+    if (self->error)
+        AIO_RAISE(self->error);
+    AIO_END;
+}
+
+struct several {
+    AIO_FRAME(void);
+    int x, y, which;
+    double d;
+    struct point p;
+    struct big b;
+    ptrdiff_t n;
+    bool more;
+    size_t i;
+    struct add *one, *two;
+    struct fill *three;
+    AIO_FUTURE(int) future;
+    struct aio_any *all[4], *next;
+    struct aio_completed *slot;
+    struct aio_group group;
+    struct nothing placed;
+    struct aio_timeout scope;
+};
+static AIO_CORO(several)
+{
+    int error;
+    AIO_BEGIN;
+    AIO_GATHER(self->x, add(.a = 1, .b = 2)); REQUIRE(self->x == 3);
+    AIO_GATHER(self->x, add(.a = 1, .b = 2), self->d, aio_new(half, .of = 5), self->p,
+               aio_wait_for(aio_new(swap, .p = { .x = 1, .y = 2 }), AIO_SEC(1)), self->b, aio_new(fill, .c = 'g'));
+    REQUIRE(self->x == 3 && self->d > 2.4 && self->p.x == 2 && self->b.text[2999] == 'g');
+    AIO_GATHER(self->x, add(), self->x, add(), self->x, add(), self->x, add(), self->x, add(), self->x, add(),
+               self->x, add(), self->y, add(.a = 8));
+    REQUIRE(self->x == 0 && self->y == 8);
+    AIO_ALL(aio_sleep(0)); AIO_ALL(aio_sleep(AIO_MS(1)), aio_place(&self->placed, nothing, .times = 2), add());
+    AIO_ALL(add(), add(), add(), add(), add(), add(), add(), aio_new(fill));
+    AIO_RACE(self->which, add()); REQUIRE(self->which == 0);
+    if (self->which == 0)
+        AIO_RACE(self->which, aio_sleep(AIO_MS(9)), aio_new(nothing, .times = 3), aio_new(fails, .error = AIO_EUSER));
+    else
+        AIO_ALL(aio_sleep(0));
+    REQUIRE(self->which == 1);
+    AIO_TIMEOUT(&self->scope, AIO_MS(2))
+        AIO_RACE(self->which, aio_sleep(AIO_SEC(1)), aio_sleep(AIO_SEC(2)));
+    REQUIRE(self->which == -1 && self->scope.expired);
+
+    self->one = aio_create_task(add(.a = 1));
+    self->two = aio_create_task(add(.a = 2));
+    self->three = aio_create_task(aio_new(fill, .c = 't'));
+    REQUIRE(aio_future_set_result(&self->future, 7) == 0);
+    AIO_GATHER(self->x, self->one, self->y, aio_shield(self->two), self->b, self->three, self->x, &self->future);
+    REQUIRE(self->x == 7 && self->y == 2 && self->b.text[0] == 't');
+    self->all[0] = aio_any(self->one);
+    self->all[1] = aio_any(self->two);
+    self->all[2] = aio_any(self->three);
+    self->all[3] = aio_any(&self->future);
+    AIO_AWAIT(aio_gather(self->all, 4, 0));
+    AIO_AWAIT(aio_wait_for(aio_gather(self->all, 4, AIO_RETURN_EXCEPTIONS | AIO_CANCEL_ON_ERROR), AIO_SEC(1)));
+    AIO_AWAIT(self->n, aio_wait(self->all, 4, AIO_ALL_COMPLETED, AIO_FOREVER));
+    REQUIRE(self->n == 4);
+    AIO_AWAIT(self->n, aio_wait(self->all, 4, AIO_FIRST_EXCEPTION, 0));
+    AIO_TRY(error, self->n, aio_wait(self->all, 0, AIO_FIRST_COMPLETED, AIO_MS(1)));
+    REQUIRE(error == AIO_EINVAL && self->n == 0);
+    AIO_FOREACH(self->next, self->slot, aio_as_completed(self->all, 4, AIO_SEC(1))) {
+        REQUIRE(self->next == self->all[self->n]);
+        if (++self->n == 3)
+            break;
+    }
+    self->slot = aio_as_completed(self->all, 1, AIO_FOREVER);
+    AIO_NEXT(self->more, self->next, self->slot);
+    REQUIRE(self->more && self->next == self->all[0]);
+    AIO_CLOSE(self->slot);
+    aio_release(self->one);
+    aio_release(self->two);
+    aio_release(self->three);
+
+    REQUIRE(aio_group_open(&self->group, self, 0, 0) == 0 && aio_group_error(&self->group, 0) == 0);
+    REQUIRE(aio_group_spawn(&self->group, aio_new(member, .group = &self->group)) == 0);
+    REQUIRE(aio_group_spawn(&self->group, aio_new(member, .group = &self->group, .error = AIO_EUSER)) == 0);
+    AIO_TRY(error, aio_group_join(&self->group));
+    REQUIRE(error == AIO_EUSER && aio_group_error(&self->group, 0) == error && !aio_group_error(&self->group, 1));
+    REQUIRE(aio_group_spawn(&self->group, aio_new(member)) == AIO_ESHUTDOWN && aio_group_count(&self->group) == 0);
+    AIO_END;
+}
+
 /* Awaits in macros of the user's, and inside braces, loops and conditions without braces. */
 #define TWICE(x) AIO_AWAIT(x); AIO_AWAIT(x)
 #define SUM(lvalue, x, y) AIO_AWAIT(lvalue, aio_new(add, .a = (x), .b = (y)))
@@ -207,6 +300,7 @@ static AIO_CORO(awaits)
     AIO_AWAIT(aio_place(&self->slot, nothing, .times = 1));
     AIO_AWAIT(aio_sleep_until(aio_now() + AIO_SEC(1.5)));
     aio_discard(add(.a = 1));
+    AIO_AWAIT(aio_new(several));
     AIO_END;
 }
 
