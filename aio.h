@@ -171,6 +171,7 @@
 #define aio_unlikely_(x) __builtin_expect(!!(x), 0)
 #define AIO_UNUSED_ __attribute__((unused))
 #define AIO_NOINLINE_ __attribute__((noinline))
+#define AIO_INLINE_ inline __attribute__((always_inline))
 #define AIO_COLD_ __attribute__((cold, noinline))
 #define AIO_MUST_USE_ __attribute__((warn_unused_result))
 #define AIO_NORETURN_ __attribute__((noreturn))
@@ -179,6 +180,7 @@
 #define aio_unlikely_(x) (x)
 #define AIO_UNUSED_
 #define AIO_NOINLINE_
+#define AIO_INLINE_ inline
 #define AIO_COLD_
 #define AIO_MUST_USE_
 #define AIO_NORETURN_
@@ -1497,7 +1499,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *co
 /* One task at a time. */
 struct aio_lock {
     struct aio_node *waiters;           /* private */
-    struct aio_task *holder;            /* private: the task it was taken for, or NULL */
+    uint32_t holder;                    /* private: the number of the task it was taken for, or 0 */
     bool locked;                        /* read only */
 };
 /* Waits until the lock is the task's own. It is not recursive: taking it twice waits for somebody else to
@@ -1607,7 +1609,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_wait_group_wait(struct aio_wait_grou
 /* An operation on one of these objects. Private. See "operations" below. */
 struct aio_op_ {
     AIO_FRAME(int);
-    uint32_t size;                      /* of it and what follows; 0: it is a part of the object */
+    uint32_t size;                      /* of it and what follows. A part of the object: 1 in use, 0 free */
     void *object;                       /* the lock, the queue, ... */
     union { void *item; unsigned char bytes[16]; } u;   /* where an item goes to, or comes from; a permit */
 };
@@ -1661,10 +1663,44 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_join(struct aio_queue *queue);
    in it is dropped, and counts as done; take it out by aio_queue_get_nowait before if it owns something. */
 AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate);
 
-AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
-                                                       const char *file, uint32_t line);
-AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                                       const char *file, uint32_t line);
+AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
+                                              const char *file, uint32_t line);
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+                                              const char *file, uint32_t line);
+static inline void aio_item_copy_(void *to, const void *from, size_t size)
+{
+#if defined __GNUC__ || defined __clang__
+    if (size == 4)                                  /* a call costs more than these do */
+        __builtin_memcpy(to, from, 4);
+    else if (size == 8)
+        __builtin_memcpy(to, from, 8);
+    else
+        __builtin_memcpy(to, from, size);
+#else
+    while (size--)
+        ((unsigned char *)to)[size] = ((const unsigned char *)from)[size];
+#endif
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    struct aio_op_ *op = &queue->put;
+    if (aio_unlikely_(queue->size != size || size > sizeof op->u || op->size))
+        return aio_queue_put_slow_(queue, item, size, file, line);
+    op->size = 1;
+    aio_item_copy_(op->u.bytes, item, size);
+    return (struct aio_void *)(void *)op;
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    struct aio_op_ *op = &queue->get;
+    if (aio_unlikely_(AIO_DEBUG || queue->size != size || op->size))
+        return aio_queue_get_slow_(queue, item, size, file, line);
+    op->size = 1;
+    op->u.item = item;
+    return (struct aio_void *)(void *)op;
+}
 AIO_API_ AIO_MUST_USE_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
                                                  const char *file, uint32_t line);
 AIO_API_ AIO_MUST_USE_ int aio_queue_get_nowait_(struct aio_queue *queue, void *item, size_t size,
@@ -2529,7 +2565,7 @@ static struct aio_object_ *aio_object_of_(const struct aio_coro *c)
 
 static bool aio_has_origin_(const struct aio_coro *c)
 {
-    return c && c->type && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
+    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
 }
 
 static const char *aio_type_file_(const struct aio_coro *c)
@@ -3250,10 +3286,8 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
 }
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
-struct aio_context_ {
-    uint32_t refs, count;
-    struct aio_context_value_ { const struct aio_local *key; void *value; } values[1];
-};
+struct aio_context_value_ { const struct aio_local *key; void *value; };
+struct aio_context_ { uint32_t refs, count; struct aio_context_value_ values[1]; };
 
 static size_t aio_context_size_(uint32_t count)
 {
@@ -4065,6 +4099,16 @@ static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *in
     return inner->type->body(inner, NULL);
 }
 
+/* What the task was given has arrived, and all that is left of the task is deadlines around it: with no suspension
+   to come for a request to strike at, it ends with that, and not as if it had never got it. */
+static AIO_NOINLINE_ void aio_proxy_granted_(const struct aio_coro *c)
+{
+    while ((c->flags & (AIO_F_PROXY_ | AIO_F_ROOT_)) == AIO_F_PROXY_)
+        c = c->up.caller;
+    if (c->flags & AIO_F_PROXY_)
+        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
+}
+
 /* The end: the result and the error of ret become the proxy's. */
 static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
 {
@@ -4073,11 +4117,11 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     aio_expect_alive_(ret);
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
-    if (ret->pc == AIO_PC_GRANTED_ && c->flags & AIO_F_ROOT_)   /* a request that came behind it came too late */
-        c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
     if (aio_has_result_(ret, proxy->size))
         aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
+    if (ret->pc == AIO_PC_GRANTED_)
+        aio_proxy_granted_(c);
     if (c->error && loop->trace.last == ret) {      /* the trace goes on through the proxy */
         loop->trace.last = c;
         loop->trace.error = c->error;
@@ -5026,7 +5070,7 @@ static inline void aio_op_set_(struct aio_op_ *op, const struct aio_type *type, 
 }
 
 /* With room for `more` bytes behind it. */
-static struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
+static inline struct aio_op_ *aio_op_new_(const struct aio_type *type, void *object, size_t more)
 {
     struct aio_op_ *op = (struct aio_op_ *)aio_own_alloc_(sizeof *op + more);
     if (!op)
@@ -5044,21 +5088,13 @@ static struct aio_op_ *aio_op_with_(const struct aio_type *type, void *object, v
     return op;
 }
 
-/* The one that is a part of the object, if nobody uses it. */
-static inline struct aio_op_ *aio_op_claim_(struct aio_op_ *op, const struct aio_type *type, void *object)
-{
-    if (aio_unlikely_(op->aio.flags == AIO_F_CORO_))
-        return aio_op_new_(type, object, 0);
-    aio_op_set_(op, type, object);
-    return op;
-}
-
 static struct aio_op_ *aio_op_of_(struct aio_coro *c) { return (struct aio_op_ *)(void *)c; }
 static inline void aio_op_free_(struct aio_op_ *op)
 {
-    if (aio_likely_(op->size == 0))
-        op->aio.flags = AIO_F_DEAD_;
-    else
+    if (aio_likely_(op->size == 1)) {
+        op->size = 0;
+        op->aio.pc = AIO_PC_START_;
+    } else
         aio_free_(op, op->size);
 }
 
@@ -5183,7 +5219,7 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 static void aio_lock_take_(struct aio_lock *lock, struct aio_task *task)
 {
     lock->locked = true;
-    lock->holder = task;
+    lock->holder = task ? task->node.seq : 0;       /* a record may be another task's later */
 }
 
 AIO_API_ bool aio_lock_try_acquire(struct aio_lock *lock)
@@ -5217,15 +5253,18 @@ AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_
     struct aio_task *task;
     AIO_PROMISED_(lock->locked, "releases a lock that nobody holds");
     task = lock->waiters ? aio_first_waiter_(&lock->waiters) : NULL;
-    lock->holder = task;
-    lock->locked = task != NULL;
-    if (task)
-        aio_grant_(task, aio_constant_(aio_granted_));
+    lock->holder = 0;
+    lock->locked = false;
+    if (!task)
+        return;
+    aio_lock_take_(lock, task);
+    aio_grant_(task, aio_constant_(aio_granted_));
 }
 
 AIO_API_ bool aio_lock_held(const struct aio_lock *lock)
 {
-    return lock->holder && aio_thread_.loop && lock->holder == aio_thread_.loop->current;
+    const struct aio_loop *loop = aio_thread_.loop;
+    return lock->holder && loop && loop->current && lock->holder == loop->current->node.seq;
 }
 
 static struct aio_coro *aio_event_wait_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -5278,7 +5317,7 @@ static struct aio_coro *aio_condition_wait_body_(struct aio_coro *c, struct aio_
         return aio_condition_relock_(op, lock);
     case AIO_PC_NOTIFIED_:
         if (!ret->error)                            /* the lock came with it */
-            return aio_op_end_(op, aio_constant_(aio_ok_));
+            return aio_op_end_(op, ret);
         c->pc = AIO_PC_RELOCK_PASS_;
         return aio_condition_relock_(op, lock);
     case AIO_PC_RELOCK_:
@@ -5386,11 +5425,12 @@ AIO_API_ struct aio_void *aio_semaphore_take_(struct aio_semaphore *semaphore, s
 
 AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char *file, uint32_t line)
 {
-    struct aio_task *task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
-    if (!task) {
-        AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+    struct aio_task *task;
+    AIO_PROMISED_(semaphore->value + 1 != semaphore->bound, "releases a semaphore more often than it was acquired");
+    task = semaphore->waiters ? aio_first_waiter_(&semaphore->waiters) : NULL;
+    if (!task)
         semaphore->value++;
-    } else if (task->leaf->type == &aio_semaphore_take_type_) {
+    else if (task->leaf->type == &aio_semaphore_take_type_) {
         ((struct aio_permit *)aio_op_of_(task->leaf)->u.item)->semaphore = semaphore;
         aio_op_grant_(task, aio_constant_(aio_granted_));
     } else
@@ -5414,6 +5454,19 @@ static void aio_barrier_empty_(struct aio_barrier *barrier, struct aio_coro *ret
     aio_wake_all_(&barrier->waiters, ret);
 }
 
+/* All have come. They are numbered only now: some who came may have been cancelled. */
+static int aio_barrier_met_(struct aio_barrier *barrier)
+{
+    struct aio_node *node = barrier->waiters;
+    uint32_t i;
+    for (i = 0; i < barrier->waiting; i++) {
+        node = node->link.next;
+        ((struct aio_barrier_wait_ *)(void *)aio_node_task_(node)->leaf)->result = (int)i;
+    }
+    aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+    return (int)i;
+}
+
 static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_barrier_wait_ *wait = (struct aio_barrier_wait_ *)(void *)c;
@@ -5421,16 +5474,23 @@ static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_co
     struct aio_task *task = aio_thread_.loop->current;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
-    if (c->pc == AIO_PC_START_) {
-        c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
-            barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
+    if (c->pc != AIO_PC_END_) {
+        c->error = ret ? ret->error : 0;
+        if (!c->error && !aio_budget_take() && !ret) {
+            c->error = aio_park_yield(c);
+            c->pc = AIO_PC_BUDGET_;
+            return c->error ? c : NULL;
+        }
+        if (!c->error)
+            c->error = barrier->broken ? AIO_EBROKEN : !barrier->parties ? AIO_EINVAL :
+                barrier->waiting + 1 < barrier->parties && !aio_may_park_(task) ? AIO_ECANCELED : 0;
         if (c->error)
             return c;
-        wait->result = (int)barrier->waiting++;
-        if (barrier->waiting == barrier->parties) {
-            aio_barrier_empty_(barrier, aio_constant_(aio_ok_));
+        if (barrier->waiting + 1 == barrier->parties) {
+            wait->result = aio_barrier_met_(barrier);
             return c;
         }
+        barrier->waiting++;
         c->pc = AIO_PC_END_;
         wait->generation = barrier->generation;
         aio_park_list_(task, c, &barrier->waiters, AIO_AT_BARRIER_);
@@ -5500,16 +5560,6 @@ AIO_API_ struct aio_void *aio_wait_group_wait(struct aio_wait_group *group)
 }
 
 /* ------------------------------------------------------------------------------------ queues */
-
-static inline void aio_item_copy_(void *to, const void *from, size_t size)
-{
-    if (size == 4)                                  /* a call costs more than these do */
-        aio_memcpy_(to, from, 4);
-    else if (size == 8)
-        aio_memcpy_(to, from, 8);
-    else
-        aio_memcpy_(to, from, size);
-}
 
 enum { AIO_CHANNEL_ = 1, AIO_CHANNEL_DEAF_ = 3 };  /* deaf: the receiver's end is closed */
 
@@ -5582,7 +5632,7 @@ static inline void aio_queue_take_(struct aio_queue *queue, void *item)
 }
 
 /* Hands an item to whoever waits for one, or stores it. False: there is no room. */
-static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
+static AIO_INLINE_ bool aio_queue_give_(struct aio_queue *queue, const void *item)
 {
     if (queue->getters) {
         struct aio_task *task = aio_first_waiter_(&queue->getters);
@@ -5597,7 +5647,7 @@ static inline bool aio_queue_give_(struct aio_queue *queue, const void *item)
 }
 
 /* Takes an item, and lets in that of whoever waits to put one. False: there is none. */
-static inline bool aio_queue_fetch_(struct aio_queue *queue, void *item)
+static AIO_INLINE_ bool aio_queue_fetch_(struct aio_queue *queue, void *item)
 {
     bool stored = queue->length != 0;
     struct aio_task *task;
@@ -5621,28 +5671,52 @@ static int aio_queue_refusal_(const struct aio_queue *queue)
     return queue->open ? 0 : queue->channel == AIO_CHANNEL_DEAF_ ? AIO_EPIPE : AIO_ESHUTDOWN;
 }
 
-static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Can it be done at once? What follows is the short way, for the queue's own operations; aio_op_begin_ is the long
+   one. */
+static inline bool aio_op_is_quick_(const struct aio_op_ *op, const struct aio_loop *loop)
 {
-    struct aio_op_ *op = aio_op_of_(c);
+    return aio_likely_(op->aio.pc == AIO_PC_START_) && aio_likely_(op->size == 1) && aio_likely_(loop->budget != 0);
+}
+
+static inline struct aio_coro *aio_op_quick_end_(struct aio_op_ *op, struct aio_loop *loop, struct aio_coro *ret)
+{
+    loop->budget--;
+    op->size = 0;
+    return ret;
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_queue_put_slowly_(struct aio_op_ *op, struct aio_coro *ret)
+{
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (c->pc == AIO_PC_PARKED_)
+    if (op->aio.pc == AIO_PC_PARKED_)
         return aio_op_end_(op, ret);                /* cancelled */
+    AIO_EXPECT_(op->size != 0, "used after it was freed (awaited twice?)", &op->aio);
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
-    if (aio_unlikely_(!queue->open))
+    if (!queue->open)
         return aio_op_end_(op, aio_constant_error_(aio_queue_refusal_(queue)));
     if (!aio_queue_give_(queue, op->u.bytes))
         return aio_op_park_(op, &queue->putters, AIO_AT_PUT_);
     return aio_op_end_(op, aio_constant_(aio_ok_));
 }
-static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
 
-static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_op_ *op = aio_op_of_(c);
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (c->pc == AIO_PC_PARKED_)
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_op_is_quick_(op, loop) && aio_likely_(queue->open) && aio_queue_give_(queue, op->u.bytes))
+        return aio_op_quick_end_(op, loop, aio_constant_(aio_ok_));
+    return aio_queue_put_slowly_(op, ret);
+}
+static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
+
+static AIO_NOINLINE_ struct aio_coro *aio_queue_get_slowly_(struct aio_op_ *op, struct aio_coro *ret)
+{
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    if (op->aio.pc == AIO_PC_PARKED_)
         return aio_op_end_(op, ret);                /* cancelled */
+    AIO_EXPECT_(op->size != 0, "used after it was freed (awaited twice?)", &op->aio);
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
     if (aio_queue_fetch_(queue, op->u.item))
@@ -5651,7 +5725,29 @@ static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro 
         return aio_op_end_(op, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
     return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
 }
+
+static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_queue *queue = (struct aio_queue *)op->object;
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_op_is_quick_(op, loop)) {
+        if (aio_queue_fetch_(queue, op->u.item))
+            return aio_op_quick_end_(op, loop, aio_constant_(aio_one_));
+        if (aio_likely_(queue->open))
+            return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
+    }
+    return aio_queue_get_slowly_(op, ret);
+}
 static const struct aio_type aio_queue_get_type_ = AIO_OP_TYPE_(aio_queue_get);
+
+/* Its own operations, for one task at each end. */
+static void aio_queue_open_(struct aio_queue *queue)
+{
+    aio_op_set_(&queue->put, &aio_queue_put_type_, queue);
+    aio_op_set_(&queue->get, &aio_queue_get_type_, queue);
+    queue->open = 1;
+}
 
 AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order order, void *storage,
                                     size_t item_size, size_t capacity, bool (*before)(const void *, const void *))
@@ -5664,7 +5760,7 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
     queue->size = (uint32_t)item_size;
     queue->order = (uint8_t)order;
     queue->before = before;
-    queue->open = 1;
+    aio_queue_open_(queue);
     return 0;
 }
 
@@ -5672,30 +5768,24 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
 #define AIO_ITEM_FITS_(object, bytes) \
     AIO_PROMISED_((object)->size == (bytes) || !(object)->size, "passes an item of the wrong size")
 
-AIO_API_ struct aio_void *aio_queue_put_(struct aio_queue *queue, const void *item, size_t size,
-                                         const char *file, uint32_t line)
+/* Its own operation is in use, or the item is large, or of the wrong size. */
+AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
+                                              const char *file, uint32_t line)
 {
     struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
-    if (aio_likely_(size <= sizeof op->u))
-        op = aio_op_claim_(&queue->put, &aio_queue_put_type_, queue);
-    else
-        op = aio_op_new_(&aio_queue_put_type_, queue, size - sizeof op->u);
-    if (aio_likely_(op != NULL))
+    op = aio_op_new_(&aio_queue_put_type_, queue, size > sizeof op->u ? size - sizeof op->u : 0);
+    if (op)
         aio_item_copy_(op->u.bytes, item, size);
     return (struct aio_void *)(void *)op;
 }
 
-AIO_API_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                         const char *file, uint32_t line)
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+                                              const char *file, uint32_t line)
 {
-    struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
     aio_check_buffer(item, "aio_queue_get");
-    op = aio_op_claim_(&queue->get, &aio_queue_get_type_, queue);
-    if (aio_likely_(op != NULL))
-        op->u.item = item;
-    return (struct aio_void *)(void *)op;
+    return (struct aio_void *)(void *)aio_op_with_(&aio_queue_get_type_, queue, item);
 }
 
 AIO_API_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
@@ -5758,13 +5848,14 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
     channel->queue.capacity = capacity;
     channel->queue.size = (uint32_t)item_size;
     channel->queue.channel = AIO_CHANNEL_;
-    channel->queue.open = 1;
+    aio_queue_open_(&channel->queue);
 }
 
 /* A zeroed one is a channel from now on, too. */
 AIO_API_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
                                            const char *file, uint32_t line)
 {
+    aio_check_buffer(item, "aio_channel_recv");
     channel->queue.channel |= AIO_CHANNEL_;
     return (struct aio_int *)(void *)aio_queue_get_(&channel->queue, item, size, file, line);
 }
@@ -5875,7 +5966,7 @@ AIO_API_ void aio_watch_init_(struct aio_watch *watch, void *value, size_t size)
 AIO_API_ void aio_watch_subscribe(struct aio_watch *watch, struct aio_watcher *watcher)
 {
     watcher->watch = watch;
-    watcher->seen = watch->version - 1;
+    watcher->seen = watch->value ? watch->version - 1 : watch->version;     /* a zeroed one has none */
 }
 
 AIO_API_ int aio_watch_set_(struct aio_watch *watch, const void *value, size_t size, const char *file, uint32_t line)
@@ -6983,8 +7074,8 @@ static void aio_report_unawaited_(struct aio_loop *loop)
 #define aio_report_unawaited_(loop) (void)(loop)
 #endif
 
-/* What should not be there any more when a loop is closed. */
-static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
+/* What should not be there any more when a loop is closed. named: the tasks that have not ended were. */
+static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop, bool named)
 {
     struct aio_slab_ *slab;
     uint32_t i;
@@ -6994,7 +7085,7 @@ static AIO_COLD_ void aio_report_leftovers_(struct aio_loop *loop)
             struct aio_task *task = aio_slab_task_(slab, i);
             bool done = task->node.place == AIO_AT_DONE_;
             struct aio_coro *root;
-            if (task->node.place == AIO_AT_NOTHING_ || (done && task->node.flags & AIO_N_SPAWNED_))
+            if (task->node.place == AIO_AT_NOTHING_ || (done ? task->node.flags & AIO_N_SPAWNED_ : named))
                 continue;
             root = aio_root_of_(task);
             aio_report_place_(loop, done ? "was never released" : "was destroyed while pending", root,
@@ -7096,7 +7187,7 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
     loop->closing = 2;                              /* no more tasks */
     aio_at_close_(loop);
     if (loop->debug)
-        aio_report_leftovers_(loop);
+        aio_report_leftovers_(loop, error == AIO_ETIMEDOUT);
     aio_loop_leave_(loop);
     loop->poller->close(loop);
     aio_loop_free_(loop);

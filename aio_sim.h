@@ -4,7 +4,8 @@
    The clock begins at 0. When nothing is ready, it jumps to the next deadline; when there is none
    either, nothing can ever happen any more, and the run ends with AIO_EDEADLK. Between jumps it
    stands still, so everything that a program does takes no time, and every run is the same.
-   There are no descriptors: waiting for one gives AIO_ENOTSUP.
+   There are no descriptors: waiting for one gives AIO_ENOTSUP. Where there is a C library, assertions and
+   reports are printed on standard error.
 
        #define AIO_IMPLEMENTATION
        #include "aio_sim.h"
@@ -34,6 +35,9 @@ AIO_API_ const struct aio_poller *aio_sim(void);
 #if defined AIO_IMPLEMENTATION && !defined AIO_SIM_H_IMPLEMENTED
 #define AIO_SIM_H_IMPLEMENTED
 #include "aio.h"                        /* its implementation, if it came without before */
+#if __STDC_HOSTED__
+#include <stdio.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -70,10 +74,19 @@ static aio_time aio_sim_now_(struct aio_loop *loop)
     return ((struct aio_sim_ *)loop->poller_data)->now;
 }
 
+#if __STDC_HOSTED__
+static void aio_sim_print_(const char *text, size_t length)
+{
+    fwrite(text, 1, length, stderr);
+}
+#else
+#define aio_sim_print_ NULL
+#endif
+
 AIO_API_ const struct aio_poller *aio_sim(void)
 {
     static const struct aio_poller poller = {
-        "sim", aio_sim_open_, aio_sim_close_, NULL, NULL, aio_sim_wait_, NULL, aio_sim_now_, NULL
+        "sim", aio_sim_open_, aio_sim_close_, NULL, NULL, aio_sim_wait_, NULL, aio_sim_now_, aio_sim_print_
     };
     return &poller;
 }

@@ -69,7 +69,7 @@ run clang-O2-epoll clang epoll '-O2 -DNDEBUG -Werror' --exec ''
 run musl-O2-epoll musl-gcc epoll '-O2 -Werror' --exec ''
 run sanitizers-epoll gcc epoll '-O1 -g -fsanitize=address,undefined' --exec ''
 run sanitizers-select gcc select '-O1 -g -fsanitize=address,undefined' --exec ''
-programs='loop signal'
+programs='loop signal thread'
 run threads-epoll gcc epoll '-O1 -g -fsanitize=thread' --exec ''
 programs=
 run debug-epoll gcc epoll '-O1 -g -DAIO_DEBUG=1' --exec ''

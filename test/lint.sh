@@ -6,7 +6,7 @@
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 status=0
-for header in aio_epoll aio_select aio_sim aio_net aio_signal; do
+for header in aio_epoll aio_select aio_sim aio_net aio_signal aio_thread; do
     printf '#define AIO_IMPLEMENTATION\n#include "%s.h"\n' $header >"$dir/$header.c"
 done
 quiet="-Wno-padded -Wno-used-but-marked-unused -Wno-declaration-after-statement

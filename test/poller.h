@@ -13,6 +13,7 @@
 #define AIO_SELECT_H_IMPLEMENTED
 #define AIO_NET_H_IMPLEMENTED
 #define AIO_SIGNAL_H_IMPLEMENTED
+#define AIO_THREAD_H_IMPLEMENTED
 #else
 #define AIO_IMPLEMENTATION
 #endif
@@ -22,6 +23,7 @@
 #include "aio_select.h"
 #include "aio_net.h"
 #include "aio_signal.h"
+#include "aio_thread.h"
 #include <stdlib.h>
 #include <string.h>
 

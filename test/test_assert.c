@@ -238,8 +238,252 @@ TEST(a_loop_on_another_thread)
     CHECK_STR(dies(run_elsewhere), "aio: a loop is run by the thread that made it\n");
 }
 
+/* Each with the task and the place of the mistake. */
+SCENARIO(lock_not_held, struct aio_lock lock;)
+{
+    AIO_BEGIN;
+    aio_lock_release(&self->lock);
+    AIO_END;
+}
+enum { LOCK_NOT_HELD_LINE = __LINE__ - 3 };
+SCENARIO(lock_released_twice, struct aio_lock lock;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_lock_acquire(&self->lock));
+    aio_lock_release(&self->lock);
+    aio_lock_release(&self->lock);
+    AIO_END;
+}
+enum { LOCK_RELEASED_TWICE_LINE = __LINE__ - 3 };
+SCENARIO(condition_without_lock, struct aio_lock lock; struct aio_condition condition;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_condition_wait(&self->condition, &self->lock));
+    AIO_END;
+}
+enum { CONDITION_WITHOUT_LOCK_LINE = __LINE__ - 3 };
+SCENARIO(bounded, struct aio_semaphore semaphore;)
+{
+    AIO_BEGIN;
+    aio_bounded_semaphore_init(&self->semaphore, 2);
+    aio_semaphore_release(&self->semaphore);
+    AIO_END;
+}
+enum { BOUNDED_LINE = __LINE__ - 3 };
+SCENARIO(bounded_by_none, struct aio_semaphore semaphore; struct aio_void *task;)
+{
+    AIO_BEGIN;
+    aio_bounded_semaphore_init(&self->semaphore, 0);
+    self->task = aio_create_task(aio_semaphore_acquire(&self->semaphore));
+    AIO_AWAIT(aio_sleep(1));
+    aio_semaphore_release(&self->semaphore);
+    AIO_END;
+}
+enum { BOUNDED_BY_NONE_LINE = __LINE__ - 3 };
+SCENARIO(bounded_permit, struct aio_semaphore semaphore; struct aio_permit permit;)
+{
+    AIO_BEGIN;
+    aio_bounded_semaphore_init(&self->semaphore, 1);
+    AIO_AWAIT(aio_semaphore_take(&self->semaphore, &self->permit));
+    aio_semaphore_release(&self->semaphore);
+    aio_permit_return(&self->permit);
+    AIO_END;
+}
+enum { BOUNDED_PERMIT_LINE = __LINE__ - 3 };
+SCENARIO(permit_in_use, struct aio_semaphore semaphore; struct aio_permit permit;)
+{
+    AIO_BEGIN;
+    aio_semaphore_init(&self->semaphore, 2);
+    AIO_AWAIT(aio_semaphore_take(&self->semaphore, &self->permit));
+    AIO_AWAIT(aio_semaphore_take(&self->semaphore, &self->permit));
+    AIO_END;
+}
+enum { PERMIT_IN_USE_LINE = __LINE__ - 3 };
+SCENARIO(wait_group_done, struct aio_wait_group todo;)
+{
+    AIO_BEGIN;
+    aio_wait_group_add(&self->todo, 1);
+    aio_wait_group_done(&self->todo);
+    aio_wait_group_done(&self->todo);
+    AIO_END;
+}
+enum { WAIT_GROUP_DONE_LINE = __LINE__ - 3 };
+/* A release by a callback has no task. */
+static struct aio_lock nobodys;
+static void releases_lock(struct aio_callback *soon)
+{
+    (void)soon;
+    aio_lock_release(&nobodys);
+}
+enum { CALLBACK_LINE = __LINE__ - 2 };
+SCENARIO(lock_by_a_callback, struct aio_callback soon;)
+{
+    AIO_BEGIN;
+    self->soon.fn = releases_lock;
+    aio_loop_call_soon(aio_loop_current(), &self->soon);
+    AIO_AWAIT(aio_sleep(0));
+    AIO_END;
+}
+TEST(synchronisation)
+{
+    CHECK_DIES(run_lock_not_held, "lock_not_held", LOCK_NOT_HELD_LINE, "releases a lock that nobody holds");
+    CHECK_DIES(run_lock_released_twice, "lock_released_twice", LOCK_RELEASED_TWICE_LINE, "releases a lock that nobody holds");
+    CHECK_DIES(run_condition_without_lock, "condition_without_lock", CONDITION_WITHOUT_LOCK_LINE, "waits on a condition without holding its lock");
+    CHECK_DIES(run_bounded, "bounded", BOUNDED_LINE, "releases a semaphore more often than it was acquired");
+    CHECK_DIES(run_bounded_by_none, "bounded_by_none", BOUNDED_BY_NONE_LINE, "releases a semaphore more often than it was acquired");
+    CHECK_DIES(run_bounded_permit, "bounded_permit", BOUNDED_PERMIT_LINE, "releases a semaphore more often than it was acquired");
+    CHECK_DIES(run_permit_in_use, "permit_in_use", PERMIT_IN_USE_LINE, "takes a permit into one that is in use");
+    CHECK_DIES(run_wait_group_done, "wait_group_done", WAIT_GROUP_DONE_LINE, "calls aio_wait_group_done once too often");
+    CHECK_DIES(run_lock_by_a_callback, "callback", CALLBACK_LINE, "releases a lock that nobody holds");
+}
+
+SCENARIO(task_done, struct aio_queue queue; long items[2], item;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    AIO_AWAIT(aio_queue_put(&self->queue, &self->item));
+    aio_queue_task_done(&self->queue);
+    aio_queue_task_done(&self->queue);
+    AIO_END;
+}
+enum { TASK_DONE_LINE = __LINE__ - 3 };
+SCENARIO(puts_short, struct aio_queue queue; long items[2], item; short small;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    AIO_AWAIT(aio_queue_put(&self->queue, &self->small));
+    AIO_END;
+}
+enum { PUTS_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(gets_short, struct aio_queue queue; long items[2], item; short small;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    AIO_AWAIT(aio_queue_get(&self->queue, &self->small));
+    AIO_END;
+}
+enum { GETS_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(puts_short_now, struct aio_queue queue; long items[2], item; short small; int error;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    self->error = aio_queue_put_nowait(&self->queue, &self->small);
+    AIO_END;
+}
+enum { PUTS_SHORT_NOW_LINE = __LINE__ - 3 };
+SCENARIO(gets_short_now, struct aio_queue queue; long items[2], item; short small; int error;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    self->error = aio_queue_get_nowait(&self->queue, &self->small);
+    AIO_END;
+}
+enum { GETS_SHORT_NOW_LINE = __LINE__ - 3 };
+SCENARIO(sends_short, struct aio_channel channel; long items[2], item; short small;)
+{
+    AIO_BEGIN;
+    aio_channel_init_unbuffered(&self->channel, sizeof self->item);
+    AIO_AWAIT(aio_channel_send(&self->channel, &self->small));
+    AIO_END;
+}
+enum { SENDS_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(receives_short, struct aio_channel channel; long items[2], item; short small;)
+{
+    AIO_BEGIN;
+    aio_channel_init_unbuffered(&self->channel, sizeof self->item);
+    AIO_AWAIT(aio_channel_recv(&self->channel, &self->small));
+    AIO_END;
+}
+enum { RECEIVES_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(tells_short, struct aio_broadcast broadcast; long items[2]; short small;)
+{
+    AIO_BEGIN;
+    aio_broadcast_init(&self->broadcast, self->items);
+    aio_broadcast_send(&self->broadcast, &self->small);
+    AIO_END;
+}
+enum { TELLS_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(hears_short, struct aio_broadcast broadcast; struct aio_subscription to; long items[2]; short small;)
+{
+    AIO_BEGIN;
+    aio_broadcast_init(&self->broadcast, self->items);
+    aio_broadcast_subscribe(&self->broadcast, &self->to);
+    AIO_AWAIT(aio_broadcast_recv(&self->to, &self->small));
+    AIO_END;
+}
+enum { HEARS_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(sets_short, struct aio_watch watch; long value; short small;)
+{
+    AIO_BEGIN;
+    aio_watch_init(&self->watch, &self->value);
+    aio_watch_set(&self->watch, &self->small);
+    AIO_END;
+}
+enum { SETS_SHORT_LINE = __LINE__ - 3 };
+SCENARIO(looks_short, struct aio_watch watch; struct aio_watcher watcher; long value; short small;)
+{
+    AIO_BEGIN;
+    aio_watch_init(&self->watch, &self->value);
+    aio_watch_subscribe(&self->watch, &self->watcher);
+    AIO_AWAIT(aio_watch_next(&self->watcher, &self->small));
+    AIO_END;
+}
+enum { LOOKS_SHORT_LINE = __LINE__ - 3 };
+TEST(queues)
+{
+    CHECK_DIES(run_task_done, "task_done", TASK_DONE_LINE, "calls aio_queue_task_done more often than items were put");
+    CHECK_DIES(run_puts_short, "puts_short", PUTS_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_gets_short, "gets_short", GETS_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_puts_short_now, "puts_short_now", PUTS_SHORT_NOW_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_gets_short_now, "gets_short_now", GETS_SHORT_NOW_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_sends_short, "sends_short", SENDS_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_receives_short, "receives_short", RECEIVES_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_tells_short, "tells_short", TELLS_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_hears_short, "hears_short", HEARS_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_sets_short, "sets_short", SETS_SHORT_LINE, "passes an item of the wrong size");
+    CHECK_DIES(run_looks_short, "looks_short", LOOKS_SHORT_LINE, "passes an item of the wrong size");
+}
+
+/* The same operation twice: one that is freed, those that are a part of their queue, one of a task. */
+struct things { struct aio_lock lock; struct aio_queue queue; struct { char bytes[100]; } items[2], item; long numbers[2], number; };
+#define TWICE(name, init_, ...) \
+    SCENARIO(name, struct things things; struct aio_void *made;) \
+    { \
+        AIO_BEGIN; \
+        init_; \
+        self->made = __VA_ARGS__; \
+        AIO_AWAIT(self->made); \
+        AIO_AWAIT(self->made); \
+        AIO_END; \
+    }
+#define NUMBERS aio_queue_init(&self->things.queue, self->things.numbers)
+#define ITEMS aio_queue_init(&self->things.queue, self->things.items)
+TWICE(twice_lock, , aio_lock_acquire(&self->things.lock))
+TWICE(twice_put, NUMBERS, aio_queue_put(&self->things.queue, &self->things.number))
+TWICE(twice_put_large, ITEMS, aio_queue_put(&self->things.queue, &self->things.item))
+TWICE(twice_get, NUMBERS; (void)!aio_queue_put_nowait(&self->things.queue, &self->things.number),
+      aio_queue_get(&self->things.queue, &self->things.number))
+SCENARIO(twice_in_a_task, struct things things; struct aio_void *made, *task;)
+{
+    AIO_BEGIN;
+    self->made = aio_lock_acquire(&self->things.lock);
+    self->task = aio_create_task(self->made);
+    AIO_AWAIT(self->made);
+    AIO_AWAIT(self->task);
+    AIO_END;
+}
+TEST(an_operation_runs_only_once)
+{
+    CHECK_STR(dies(run_twice_lock), "aio: 'aio_lock_acquire': used after it was freed (awaited twice?)\n");
+    CHECK_STR(dies(run_twice_put), "aio: 'aio_queue_put': used after it was freed (awaited twice?)\n");
+    CHECK_STR(dies(run_twice_put_large), "aio: 'aio_queue_put': used after it was freed (awaited twice?)\n");
+    CHECK_STR(dies(run_twice_get), "aio: 'aio_queue_get': used after it was freed (awaited twice?)\n");
+    CHECK_STR(dies(run_twice_in_a_task), "aio: 'aio_lock_acquire': used after it was freed (awaited twice?)\n");
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(a_coroutine_object_runs_only_once), T(a_release_too_many), T(futures), T(wrong_arguments),
-        T(a_place_that_does_not_exist), T(callbacks), T(a_loop_on_another_thread));
+        T(a_place_that_does_not_exist), T(callbacks), T(a_loop_on_another_thread), T(synchronisation), T(queues),
+        T(an_operation_runs_only_once));
 }

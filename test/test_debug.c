@@ -233,6 +233,72 @@ TEST(local_buffers)
     CHECK_INT(run(aio_new(other_buffer, outer)), 0);
 }
 
+/* What is got must not land there, either. What is put is copied. */
+struct got { AIO_FRAME(void); char what; struct aio_queue queue; struct aio_channel channel; struct aio_semaphore semaphore;
+             struct aio_broadcast broadcast; struct aio_subscription to; struct aio_watch watch; struct aio_watcher watcher;
+             int items[1], item; };
+static AIO_CORO(got)
+{
+    int item = 1;
+    struct aio_permit permit = { NULL };
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    aio_channel_init(&self->channel, self->items);
+    aio_broadcast_init(&self->broadcast, self->items);
+    aio_broadcast_subscribe(&self->broadcast, &self->to);
+    aio_watch_init(&self->watch, &self->item);
+    aio_watch_subscribe(&self->watch, &self->watcher);
+    AIO_AWAIT(aio_queue_put(&self->queue, &item));
+    if (self->what == 'q')
+        AIO_AWAIT(aio_queue_get(&self->queue, &item));
+    if (self->what == 'c')
+        AIO_AWAIT(aio_channel_recv(&self->channel, &item));
+    if (self->what == 'b')
+        AIO_AWAIT(aio_broadcast_recv(&self->to, &item));
+    if (self->what == 'w')
+        AIO_AWAIT(aio_watch_next(&self->watcher, &item));
+    if (self->what == 's')
+        AIO_AWAIT(aio_semaphore_take(&self->semaphore, &permit));
+    AIO_END;
+}
+static void gets(void) { (void)aio_run(aio_new(got, 'q')); }
+static void recvs(void) { (void)aio_run(aio_new(got, 'c')); }
+static void hears(void) { (void)aio_run(aio_new(got, 'b')); }
+static void looks(void) { (void)aio_run(aio_new(got, 'w')); }
+static void takes(void) { (void)aio_run(aio_new(got, 's')); }
+TEST(local_items)
+{
+#define CHECK_LOCAL(function, name) CHECK_STR(dies(function), \
+    "aio: '" name "': the buffer is a local variable, which is gone when the await returns\n")
+    CHECK_LOCAL(gets, "aio_queue_get");
+    CHECK_LOCAL(recvs, "aio_channel_recv");
+    CHECK_LOCAL(hears, "aio_broadcast_recv");
+    CHECK_LOCAL(looks, "aio_watch_next");
+    CHECK_LOCAL(takes, "aio_semaphore_take");
+    CHECK_INT(run(aio_new(got)), 0);
+    CHECK_SAID("");
+}
+
+/* Operations have no place that made them; those that are a part of their queue have nothing in front of them. */
+struct op_twice { AIO_FRAME(void); char what; struct aio_void *made; int items[1], item; struct aio_lock lock; struct aio_queue queue; };
+static AIO_CORO(op_twice)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    AIO_AWAIT(aio_queue_put(&self->queue, &self->item));
+    self->made = self->what == 'g' ? aio_queue_get(&self->queue, &self->item) : aio_lock_acquire(&self->lock);
+    AIO_AWAIT(self->made);
+    AIO_AWAIT(self->made);
+    AIO_END;
+}
+static void gets_twice(void) { (void)aio_run(aio_new(op_twice, 'g')); }
+static void locks_twice(void) { (void)aio_run(aio_new(op_twice, 'l')); }
+TEST(operations_awaited_twice)
+{
+    CHECK_STR(dies(gets_twice), "aio: 'aio_queue_get': used after it was freed (awaited twice?)\n");
+    CHECK_STR(dies(locks_twice), "aio: 'aio_lock_acquire': used after it was freed (awaited twice?)\n");
+}
+
 /* A coroutine object that was run already is named with the place that made it. */
 struct twice { AIO_FRAME(void); struct nap *nap; };
 static AIO_CORO(twice)
@@ -392,6 +458,7 @@ TEST(dump_with_lines)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(never_awaited), T(never_released), T(nobody_looked_at_its_error), T(destroyed_while_pending),
-        T(slow_step), T(freed_frames_are_poisoned), T(the_dead_stack_is_scribbled), T(local_buffers),
+        T(slow_step), T(freed_frames_are_poisoned), T(the_dead_stack_is_scribbled), T(local_buffers), T(local_items),
+        T(operations_awaited_twice),
         T(use_after_the_end), T(foreign_threads), T(dump_with_lines));
 }

@@ -96,7 +96,13 @@ static AIO_CORO(main_)
     AIO_END;
 }
 
-/* The frames of the culprits are lost: their memory is not counted here. */
+/* The frames of the culprits are lost, and what AIO_DEBUG keeps of the freed ones with them: not counted here. */
+static void check_live(long live)
+{
+    if (!AIO_DEBUG)
+        CHECK_INT(core_live, live);
+}
+
 TEST(culprits_are_named)
 {
     struct aio_options options = { .on_error = told, .shutdown_timeout = AIO_SEC(10) };
@@ -140,7 +146,7 @@ TEST(generators_have_a_deadline)
     options.shutdown_timeout = AIO_FOREVER;
     CHECK_INT(aio_run_with(&options, aio_new(asks)), 0);
     CHECK_NOTES("");
-    CHECK_INT(core_live, live);
+    check_live(live);
 }
 
 /* A cleanup that takes its time, but not too much, is not disturbed. */
@@ -190,7 +196,7 @@ TEST(one_loop_for_several_runs)
     CHECK_NOTES("p5@1 p6@6 p7:-125 p8@11 p7@13 p9:-125 ");
     CHECK_INT(aio_loop_run_until_complete(&loop, value, aio_new(part, 1, 1)), AIO_EINVAL);
     CHECK_INT(value, 0);
-    CHECK_INT(core_live, 0);
+    check_live(0);
 }
 
 int main(int argc, char **argv)

@@ -3,9 +3,15 @@
 #if (defined __cplusplus || defined __TINYC__) && !defined KEYWORDS_ONLY
 #define KEYWORDS_ONLY
 #endif
+#if !defined _GNU_SOURCE && !defined __TINYC__
+#define _GNU_SOURCE                             /* for aio_thread.h, whatever the standard */
+#endif
 #include <string.h>
 #define AIO_IMPLEMENTATION
 #include "aio_sim.h"
+#ifndef __TINYC__
+#include "aio_thread.h"
+#endif
 
 #define REQUIRE(condition) do { if (!(condition)) AIO_RAISE(AIO_EUSER - __LINE__); } while (0)
 
@@ -298,6 +304,214 @@ static AIO_CORO(tasks)
     AIO_END;
 }
 
+/* Locks and their kin. */
+struct guarded { AIO_FRAME(void); struct sync *of; };
+struct sync {
+    AIO_FRAME(void);
+    struct aio_lock lock;
+    struct aio_event event;
+    struct aio_condition condition;
+    struct aio_semaphore semaphore, bounded;
+    struct aio_permit permit;
+    struct aio_barrier barrier;
+    struct aio_wait_group todo;
+    struct aio_void *task;
+    int index, changes;
+};
+static AIO_CORO(guarded)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_lock_acquire(&self->of->lock));
+    self->of->changes++;
+    aio_condition_notify(&self->of->condition, 1);
+    aio_condition_notify_all(&self->of->condition);
+    aio_lock_release(&self->of->lock);
+    aio_event_set(&self->of->event);
+    AIO_AWAIT(aio_barrier_wait(&self->of->barrier));
+    aio_wait_group_done(&self->of->todo);
+    AIO_FINALLY;
+    if (aio_lock_held(&self->of->lock))
+        aio_lock_release(&self->of->lock);
+    AIO_END;
+}
+static AIO_CORO(sync)
+{
+    int error;
+    AIO_BEGIN;
+    aio_semaphore_init(&self->semaphore, 1);
+    aio_bounded_semaphore_init(&self->bounded, 1);
+    aio_barrier_init(&self->barrier, 2);
+    aio_wait_group_add(&self->todo, 1);
+    REQUIRE(aio_lock_try_acquire(&self->lock) && self->lock.locked && aio_lock_held(&self->lock));
+    REQUIRE(aio_spawn(aio_new(guarded, .of = self)) == 0);
+    while (!self->changes)
+        AIO_AWAIT(aio_condition_wait(&self->condition, &self->lock));
+    aio_lock_release(&self->lock);
+    AIO_AWAIT(aio_event_wait(&self->event));
+    REQUIRE(self->event.is_set);
+    aio_event_clear(&self->event);
+    AIO_AWAIT(self->index, aio_barrier_wait(&self->barrier));
+    REQUIRE(self->index == 1 && self->barrier.parties == 2 && self->barrier.waiting == 0);
+    AIO_AWAIT(aio_wait_group_wait(&self->todo));
+    REQUIRE(self->todo.count == 0);
+    AIO_AWAIT(aio_semaphore_acquire(&self->semaphore));
+    REQUIRE(!aio_semaphore_try_acquire(&self->semaphore) && self->semaphore.value == 0);
+    aio_semaphore_release(&self->semaphore);
+    AIO_AWAIT(aio_semaphore_take(&self->bounded, &self->permit));
+    AIO_TRY(error, aio_wait_for(aio_semaphore_acquire(&self->bounded), AIO_MS(1)));
+    REQUIRE(error == AIO_ETIMEDOUT && self->permit.semaphore == &self->bounded);
+    aio_permit_return(&self->permit);
+    self->task = aio_create_task(aio_lock_acquire(&self->lock));
+    AIO_AWAIT(self->task);
+    aio_lock_release(&self->lock);
+    aio_barrier_abort(&self->barrier);
+    AIO_TRY(error, self->index, aio_barrier_wait(&self->barrier));
+    REQUIRE(error == AIO_EBROKEN && self->barrier.broken);
+    aio_barrier_reset(&self->barrier);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+
+/* Queues and their kin. */
+static bool nearer(const void *a, const void *b) { return ((const struct point *)a)->x < ((const struct point *)b)->x; }
+struct feeds { AIO_FRAME(void); struct queues *of; int i; };
+struct queues {
+    AIO_FRAME(void);
+    struct aio_queue fifo, lifo, heap, given;
+    struct aio_channel buffered, unbuffered;
+    struct aio_broadcast broadcast;
+    struct aio_subscription subscription;
+    struct aio_watch watch;
+    struct aio_watcher watcher;
+    int items[2], more[2], news[2], letters[2], room[3], item, i, got, latest;
+    struct point points[2], point;
+    struct aio_int *task;
+};
+static AIO_CORO(feeds)
+{
+    AIO_BEGIN;
+    for (self->i = 1; self->i <= 3; self->i++)
+        AIO_AWAIT(aio_channel_send(&self->of->unbuffered, &self->i));
+    aio_channel_close_send(&self->of->unbuffered);
+    REQUIRE(aio_broadcast_send(&self->of->broadcast, &self->i) == 0);
+    aio_broadcast_close(&self->of->broadcast);
+    REQUIRE(aio_watch_set(&self->of->watch, &self->i) == 0);
+    aio_watch_close(&self->of->watch);
+    AIO_END;
+}
+static AIO_CORO(queues)
+{
+    int error;
+    AIO_BEGIN;
+    aio_queue_init(&self->fifo, self->items);
+    aio_lifo_queue_init(&self->lifo, self->more);
+    aio_priority_queue_init(&self->heap, self->points, nearer);
+    REQUIRE(aio_queue_init_storage(&self->given, AIO_FIFO, self->room, sizeof *self->room, 3, NULL) == 0);
+    REQUIRE(self->fifo.capacity == 2 && self->given.capacity == 3);
+    for (self->i = 1; self->i <= 2; self->i++) {
+        AIO_AWAIT(aio_queue_put(&self->fifo, &self->i));
+        REQUIRE(aio_queue_put_nowait(&self->lifo, &self->i) == 0);
+        self->point.x = -self->i;
+        AIO_AWAIT(aio_queue_put(&self->heap, &self->point));
+    }
+    AIO_AWAIT(aio_queue_get(&self->fifo, &self->item));
+    REQUIRE(self->item == 1 && self->fifo.length == 1 && self->fifo.unfinished == 2);
+    REQUIRE(aio_queue_get_nowait(&self->lifo, &self->item) == 0 && self->item == 2);
+    AIO_AWAIT(aio_queue_get(&self->heap, &self->point));
+    REQUIRE(self->point.x == -2);
+    aio_queue_task_done(&self->fifo);
+    aio_queue_shutdown(&self->fifo, true);
+    AIO_AWAIT(aio_queue_join(&self->fifo));
+    AIO_TRY(error, aio_queue_get(&self->fifo, &self->item));
+    REQUIRE(error == AIO_ESHUTDOWN);
+
+    aio_channel_init(&self->buffered, self->letters);
+    AIO_AWAIT(aio_channel_send(&self->buffered, &self->i));
+    REQUIRE(aio_channel_try_send(&self->buffered, &self->i) == 0);
+    REQUIRE(aio_channel_try_recv(&self->buffered, &self->item) == 0 && self->item == self->i);
+    aio_channel_close_recv(&self->buffered);
+    REQUIRE(aio_channel_try_send(&self->buffered, &self->i) == AIO_EPIPE);
+    self->task = aio_create_task(aio_channel_recv(&self->buffered, &self->item));
+    AIO_AWAIT(self->got, self->task);
+    REQUIRE(self->got == 0);
+
+    aio_channel_init_unbuffered(&self->unbuffered, sizeof self->item);
+    aio_broadcast_init(&self->broadcast, self->news);
+    aio_broadcast_subscribe(&self->broadcast, &self->subscription);
+    aio_watch_init(&self->watch, &self->latest);
+    aio_watch_subscribe(&self->watch, &self->watcher);
+    REQUIRE(aio_spawn(aio_new(feeds, .of = self)) == 0);
+    self->i = 0;
+    AIO_WHILE(self->got, aio_wait_for(aio_channel_recv(&self->unbuffered, &self->item), AIO_SEC(1)))
+        REQUIRE(self->item == ++self->i);
+    REQUIRE(self->i == 3);
+    AIO_WHILE(self->got, aio_broadcast_recv(&self->subscription, &self->item))
+        REQUIRE(self->item == 4 && self->subscription.missed == 0);
+    AIO_WHILE(self->got, aio_watch_next(&self->watcher, &self->item))
+        REQUIRE(self->item == 4 && *(int *)self->watch.value == 4);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+
+/* Threads. The virtual clock has no wake, so they are refused when they are to run. */
+#ifndef __TINYC__
+struct square { AIO_FRAME(double); double of; };
+static AIO_JOB(square)
+{
+    self->result = self->of * self->of;
+    return aio_job_cancelled() ? AIO_ECANCELED : 0;
+}
+static AIO_DECLARE(measure);
+struct measure { AIO_FRAME(size_t); char text[20]; };
+static AIO_JOB_DETACHED(measure)
+{
+    self->result = strlen(self->text);
+    return 0;
+}
+static void *same(void *arg) { return arg; }
+
+struct threads { AIO_FRAME(void); double d; size_t n; void *v; struct square slot; struct measure *task; };
+static AIO_CORO(threads)
+{
+    int error;
+    AIO_BEGIN;
+    AIO_TRY(error, self->d, aio_new(square, .of = 3));
+    REQUIRE(error == AIO_ENOTSUP);
+    AIO_TRY(error, aio_place(&self->slot, square, .of = 3));
+    REQUIRE(error == AIO_ENOTSUP);
+    AIO_TRY(error, self->n, aio_wait_for(aio_new(measure, .text = "four"), AIO_SEC(1)));
+    REQUIRE(error == AIO_ENOTSUP && self->n == 0);
+    AIO_TRY(error, self->v, aio_to_thread(same, self));
+    REQUIRE(error == AIO_ENOTSUP);
+    self->task = aio_create_task(aio_new(measure, .text = "four"));
+    AIO_TRY(error, self->task);
+    REQUIRE(error == AIO_ENOTSUP && aio_thread_admit(aio_loop_current()) == AIO_ENOTSUP);
+    REQUIRE(aio_thread_limits(aio_loop_current(), 4, AIO_SEC(30)) == AIO_ENOTSUP);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+static int from_a_thread(struct aio_loop *loop)
+{
+    struct add slot;
+    int sum = 1;
+    long wide = 1;
+    if (aio_run_threadsafe(loop, AIO_FOREVER, aio_place(&slot, add, .a = 1, .b = 2)) != AIO_ESHUTDOWN)
+        return 1;
+    if (aio_run_threadsafe(loop, AIO_SEC(5), sum, aio_place(&slot, add, .a = 1)) != AIO_ESHUTDOWN || sum)
+        return 1;
+#if AIO_STATEMENT_EXPRESSIONS                   /* or the lvalue has the type of the result */
+    if (aio_run_threadsafe(loop, 0, wide, aio_place(&slot, add, .b = 2)) != AIO_ESHUTDOWN)
+        return 1;
+    return wide != 0;
+#else
+    return wide != 1;
+#endif
+}
+#endif
+
 static void on_error(struct aio_loop *loop, const struct aio_report *report)
 {
     ++*(int *)loop->user;
@@ -314,7 +528,8 @@ int main(void)
     int result = 0, errors = 0, failed = 0;
     const char *s = NULL;
     struct big b;
-    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors, .debug = false };
+    struct aio_options options = { .poller = aio_sim(), .on_error = on_error, .user = &errors, .debug = false,
+                                   .shutdown_timeout = AIO_SEC(10) };
     struct aio_loop loop;
     struct aio_sink sink = { sink_write };
 
@@ -323,6 +538,8 @@ int main(void)
     failed |= aio_run(aio_new(positional));
 #endif
     failed |= aio_run(result, aio_new(tasks)) || result != 7;
+    failed |= aio_main(aio_new(sync));
+    failed |= aio_main(aio_new(queues));
     failed |= aio_run(s, aio_new(text, .of = "s")) || strcmp(s, "s") != 0;
     failed |= aio_run(b, aio_new(fill, .c = 'b')) || b.text[2999] != 'b';
     failed |= aio_run_with(&options, result, aio_new(add, .a = 4, .b = 5)) || result != 9;
@@ -336,6 +553,9 @@ int main(void)
         failed |= aio_loop_turn(&loop, AIO_SEC(1)) < 0;
     failed |= errors != 1;
     failed |= aio_loop_run_until_complete(&loop, aio_new(nothing));
+#ifndef __TINYC__
+    failed |= aio_loop_run_until_complete(&loop, aio_new(threads)) || from_a_thread(&loop);
+#endif
     failed |= aio_loop_close(&loop);
     failed |= !aio_strerror(AIO_ENOMEM) || !aio_error_name(AIO_ENOMEM) || aio_size_of(add) < 2 * sizeof(int);
     return failed != 0;
