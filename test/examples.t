@@ -282,7 +282,8 @@ mute_end() {
 programs() {
     folder=$1 label=$2 poller=$3
     mute
-    for name in 01-hello 04-future 05-timeout-cancel 09-embed 17-threads; do
+    for name in 01-hello 04-future 05-timeout-cancel 09-embed 11-worker-pool 12-crawl 13-shutdown 14-retry \
+        15-philosophers 16-generators 17-threads; do
         plain $name
     done
     for try in 1 2 3; do                    # for its timing; a busy machine gets three
