@@ -697,10 +697,23 @@ static void aio_accept_again_(struct aio_callback *callback)
     aio_loop_fd_ready(callback->loop, op->fd, AIO_READABLE, false);
 }
 
+/* Of one that does not listen, poll(2) says that nothing has come. */
+static int aio_accept_would_block_(int fd)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && !listens)
+        return AIO_EINVAL;
+    return aio_io_would_block_(fd, AIO_READABLE) ? AIO_EAGAIN : 0;
+}
+
 static int aio_accept_now_(int fd, int kind)
 {
-    if ((kind == AIO_FD_STREAM_BLOCKING_ || kind == AIO_FD_MESSAGE_) && aio_io_would_block_(fd, AIO_READABLE))
-        return AIO_EAGAIN;
+    if (kind == AIO_FD_STREAM_BLOCKING_ || kind == AIO_FD_MESSAGE_) {
+        int error = aio_accept_would_block_(fd);
+        if (error)
+            return error;
+    }
     if (kind == AIO_FD_STREAM_BLOCKING_)
         kind = AIO_FD_STREAM_;
 #if defined __linux__ && defined SOCK_NONBLOCK
