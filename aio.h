@@ -1669,6 +1669,10 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
    AIO_ESHUTDOWN: it was shut down, and is empty. */
 #define aio_queue_get(queue, item) \
     aio_queue_get_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+/* aio_queue_next(queue, &item): the same with the result 1, or 0 instead of AIO_ESHUTDOWN. Made for AIO_WHILE: a
+   consumer that ends when the queue was shut down, without an error. */
+#define aio_queue_next(queue, item) \
+    aio_queue_next_((queue), (item), sizeof *(item), __FILE__, __LINE__)
 /* The same without waiting: 0, AIO_EAGAIN (full; empty), AIO_ESHUTDOWN. */
 #define aio_queue_put_nowait(queue, item) \
     aio_queue_put_nowait_((queue), (item), sizeof *(item), __FILE__, __LINE__)
@@ -1678,13 +1682,14 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
 #define aio_queue_task_done(queue) aio_queue_task_done_((queue), __FILE__, __LINE__)
 /* An awaitable: waits until every item that was ever put has been reported as done. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_join(struct aio_queue *queue);
-/* No more puts: who waits to put gets AIO_ESHUTDOWN, and so does who gets when it is empty. immediate: what is
+/* No more puts: who waits to put gets AIO_ESHUTDOWN, and so does who gets when it is empty (or 0, by aio_queue_next;
+   the error of an aio_queue_get that nobody takes would end the group of the worker). immediate: what is
    in it is dropped, and counts as done; take it out by aio_queue_get_nowait before if it owns something. */
 AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate);
 
 AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const void *item, size_t size,
                                               const char *file, uint32_t line);
-AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size, bool next,
                                               const char *file, uint32_t line);
 static inline void aio_item_copy_(void *to, const void *from, size_t size)
 {
@@ -1710,15 +1715,27 @@ static inline AIO_MUST_USE_ struct aio_void *aio_queue_put_(struct aio_queue *qu
     aio_item_copy_(op->u.bytes, item, size);
     return (struct aio_void *)(void *)op;
 }
-static inline AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
-                                                            const char *file, uint32_t line)
+/* next: the end is a result, not an error. */
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_fetch_op_(struct aio_queue *queue, void *item, size_t size,
+                                                                 bool next, const char *file, uint32_t line)
 {
     struct aio_op_ *op = &queue->get;
     if (aio_unlikely_(AIO_DEBUG || queue->size != size || op->size))
-        return aio_queue_get_slow_(queue, item, size, file, line);
+        return aio_queue_get_slow_(queue, item, size, next, file, line);
     op->size = 1;
+    op->result = next;
     op->u.item = item;
     return (struct aio_void *)(void *)op;
+}
+static inline AIO_MUST_USE_ struct aio_void *aio_queue_get_(struct aio_queue *queue, void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    return aio_queue_fetch_op_(queue, item, size, false, file, line);
+}
+static inline AIO_MUST_USE_ struct aio_int *aio_queue_next_(struct aio_queue *queue, void *item, size_t size,
+                                                            const char *file, uint32_t line)
+{
+    return (struct aio_int *)(void *)aio_queue_fetch_op_(queue, item, size, true, file, line);
 }
 AIO_API_ AIO_MUST_USE_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
                                                  const char *file, uint32_t line);
@@ -1742,9 +1759,7 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
 /* aio_channel_recv(channel, &item): an awaitable with the result 1: an item was received; 0: the sender's end
    is closed, and the channel empty (or this end is closed). Made for AIO_WHILE. */
 #define aio_channel_recv(channel, item) \
-    aio_channel_recv_((channel), (item), sizeof *(item), __FILE__, __LINE__)
-AIO_API_ AIO_MUST_USE_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
-                                                         const char *file, uint32_t line);
+    aio_queue_next_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
 /* The same without waiting: 0, AIO_EAGAIN, AIO_ESHUTDOWN (closed, and empty), AIO_EPIPE (to send: the receiver's
    end is closed). */
 #define aio_channel_try_send(channel, item) \
@@ -1880,8 +1895,10 @@ extern "C" {
 
 /* aio_main(coroutine): aio_run for main(): prints errors with their traceback on standard error, the
    unhandled ones of other tasks too, and gives the exit status: 0 or 1. */
-#define aio_main(c) aio_main_(AIO_DEFAULT_POLLER, aio_of_(c))
-AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c);
+#define aio_main(c) aio_main_(NULL, AIO_DEFAULT_POLLER, aio_of_(c))
+/* aio_main_with(&options, coroutine): the same with options; an on_error of yours gets the reports instead. */
+#define aio_main_with(options, c) aio_main_((options), AIO_DEFAULT_POLLER, aio_of_(c))
+AIO_API_ int aio_main_(const struct aio_options *wanted, const struct aio_poller *poller, struct aio_coro *c);
 
 /* A loop as an object, for several runs, or for turns inside a loop of somebody else's. Zero it or
    not; aio_loop_init fills it in. It must not be moved. 0, or AIO_ENOMEM, or an error of the
@@ -5761,6 +5778,12 @@ static struct aio_coro *aio_queue_put_body_(struct aio_coro *c, struct aio_coro 
 }
 static const struct aio_type aio_queue_put_type_ = AIO_OP_TYPE_(aio_queue_put);
 
+/* What a get comes back with when there will be no more items. */
+static struct aio_coro *aio_queue_is_over_(const struct aio_op_ *op)
+{
+    return op->result ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN);
+}
+
 static AIO_NOINLINE_ struct aio_coro *aio_queue_get_slowly_(struct aio_op_ *op, struct aio_coro *ret)
 {
     struct aio_queue *queue = (struct aio_queue *)op->object;
@@ -5772,7 +5795,7 @@ static AIO_NOINLINE_ struct aio_coro *aio_queue_get_slowly_(struct aio_op_ *op, 
     if (aio_queue_fetch_(queue, op->u.item))
         return aio_op_end_(op, aio_constant_(aio_one_));
     if (!queue->open)
-        return aio_op_end_(op, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
+        return aio_op_end_(op, aio_queue_is_over_(op));
     return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
 }
 
@@ -5830,12 +5853,16 @@ AIO_API_ struct aio_void *aio_queue_put_slow_(struct aio_queue *queue, const voi
     return (struct aio_void *)(void *)op;
 }
 
-AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size,
+AIO_API_ struct aio_void *aio_queue_get_slow_(struct aio_queue *queue, void *item, size_t size, bool next,
                                               const char *file, uint32_t line)
 {
+    struct aio_op_ *op;
     AIO_ITEM_FITS_(queue, size);
-    aio_check_buffer(item, "aio_queue_get");
-    return (struct aio_void *)(void *)aio_op_with_(&aio_queue_get_type_, queue, item);
+    aio_check_buffer(item, queue->channel ? "aio_channel_recv" : next ? "aio_queue_next" : "aio_queue_get");
+    op = aio_op_with_(&aio_queue_get_type_, queue, item);
+    if (op)
+        op->result = next;
+    return (struct aio_void *)(void *)op;
 }
 
 AIO_API_ int aio_queue_put_nowait_(struct aio_queue *queue, const void *item, size_t size,
@@ -5880,6 +5907,7 @@ AIO_API_ struct aio_void *aio_queue_join(struct aio_queue *queue)
 
 AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate)
 {
+    struct aio_task *task;
     queue->open = 0;
     if (immediate) {
         queue->unfinished -= queue->length;
@@ -5888,7 +5916,8 @@ AIO_API_ void aio_queue_shutdown(struct aio_queue *queue, bool immediate)
             aio_wake_all_(&queue->joiners, aio_constant_(aio_ok_));
     }
     aio_op_end_all_(&queue->putters, aio_constant_error_(aio_queue_refusal_(queue)));
-    aio_op_end_all_(&queue->getters, queue->channel ? aio_constant_(aio_ok_) : aio_constant_error_(AIO_ESHUTDOWN));
+    while ((task = aio_first_waiter_(&queue->getters)) != NULL)
+        aio_op_grant_(task, aio_queue_is_over_(aio_op_of_(task->leaf)));
 }
 
 AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size_t item_size, size_t capacity)
@@ -5899,15 +5928,6 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
     channel->queue.size = (uint32_t)item_size;
     channel->queue.channel = AIO_CHANNEL_;
     aio_queue_open_(&channel->queue);
-}
-
-/* A zeroed one is a channel from now on, too. */
-AIO_API_ struct aio_int *aio_channel_recv_(struct aio_channel *channel, void *item, size_t size,
-                                           const char *file, uint32_t line)
-{
-    aio_check_buffer(item, "aio_channel_recv");
-    channel->queue.channel |= AIO_CHANNEL_;
-    return (struct aio_int *)(void *)aio_queue_get_(&channel->queue, item, size, file, line);
 }
 
 AIO_API_ void aio_channel_close_send(struct aio_channel *channel)
@@ -6083,6 +6103,8 @@ static struct aio_coro *aio_gather_body_(struct aio_coro *c, struct aio_coro *re
 {
     struct aio_gather_ *gather = (struct aio_gather_ *)(void *)c;
     (void)ret;
+    if (!gather->n)                                 /* AIO_EDEADLK */
+        return c;
     if (!aio_settle_(c, AIO_PC_END_))
         return NULL;
     if (gather->winner && !c->error) {
@@ -6112,6 +6134,10 @@ AIO_API_ void aio_gather_add_(struct aio_gather_ *gather, struct aio_coro *c, si
         aio_discard_(c);
         return;
     }
+    if (c && c->flags & AIO_F_ROOT_ && c->up.task == aio_thread_.loop->current) {
+        gather->aio.error = AIO_EDEADLK;            /* it would wait for itself */
+        return;
+    }
     if (c && aio_is_task_or_future_(c))             /* a member waits for it */
         c = aio_proxy_new_(c, offset, size, AIO_FOREVER, AIO_WAIT_FOR_);
     else
@@ -6122,13 +6148,20 @@ AIO_API_ void aio_gather_add_(struct aio_gather_ *gather, struct aio_coro *c, si
         gather->failed = true;
 }
 
-static struct aio_coro *aio_gather_discard_(struct aio_gather_ *gather, unsigned members)
+/* Some are members already; nobody has run. */
+static void aio_gather_discard_children_(struct aio_gather_ *gather, unsigned members)
 {
     unsigned i;
     for (i = members; i-- > 0;)
         aio_group_unmember_(&gather->group, gather->child[i]->up.task);
     for (i = members; i < gather->n; i++)
         aio_discard_(gather->child[i]);
+    gather->n = 0;
+}
+
+static struct aio_coro *aio_gather_discard_(struct aio_gather_ *gather, unsigned members)
+{
+    aio_gather_discard_children_(gather, members);
     if (gather->group.scope.owner)
         aio_groups_close_(&gather->aio, NULL);
     aio_frame_free_(&gather->aio);
@@ -6141,6 +6174,10 @@ AIO_API_ struct aio_coro *aio_gather_start_(struct aio_gather_ *gather)
     unsigned i;
     if (!gather)
         return NULL;
+    if (gather->aio.error) {
+        aio_gather_discard_children_(gather, 0);
+        return &gather->aio;
+    }
     if (gather->failed || aio_group_open_(&gather->group, &gather->aio, 0, gather->flags))
         return aio_gather_discard_(gather, 0);
     for (i = 0; i < gather->n; i++)
@@ -6165,7 +6202,7 @@ AIO_API_ int aio_race_winner_(const struct aio_coro *ret)
 
 AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
-    if (!(ret->flags & AIO_F_UNIT_))
+    if (ret->flags & AIO_F_OPEN_)
         aio_groups_close_(ret, NULL);
     return aio_leave_(self, ret, line);
 }
@@ -7303,19 +7340,22 @@ AIO_API_ int aio_run_(const struct aio_options *options, const struct aio_poller
     return error;
 }
 
-AIO_API_ int aio_main_(const struct aio_poller *poller, struct aio_coro *c)
+AIO_API_ int aio_main_(const struct aio_options *wanted, const struct aio_poller *poller, struct aio_coro *c)
 {
     struct aio_options options;
     struct aio_loop loop;
     struct aio_coro *root = NULL;
     int error;
     aio_memset_(&options, 0, sizeof options);
-    options.on_error = aio_report_print;
+    if (wanted)
+        options = *wanted;
+    if (!options.on_error)
+        options.on_error = aio_report_print;
     error = aio_thread_.loop ? AIO_EBUSY : aio_loop_init_(&loop, &options, poller);
     if (error) {
         aio_discard_(c);
-        loop.poller = poller;
-        loop.on_error = aio_report_print;
+        loop.poller = options.poller ? options.poller : poller;
+        loop.on_error = options.on_error;
         aio_report_(&loop, "the loop could not start", error, NULL, NULL);
         return 1;
     }

@@ -1,7 +1,7 @@
 /* 13-shutdown.c - ends on SIGTERM, and finishes what it has begun: nothing that was accepted is lost.
 
    One task makes orders, another one handles them, and a queue is between them. On SIGTERM the
-   queue is shut down: put fails from now on, and get gives what is left and fails then. So both
+   queue is shut down: put fails from now on, and the consumer gets what is left, and 0 then. So both
    tasks end by themselves, the consumer last. Who takes more than ten seconds is cancelled.
 
    Build:
@@ -41,15 +41,12 @@ static AIO_CORO(producer)
     AIO_END;
 }
 
-struct consumer { AIO_FRAME(void); struct aio_queue *orders; int order, error; };
+struct consumer { AIO_FRAME(void); struct aio_queue *orders; int order, more; };
 
 static AIO_CORO(consumer)
 {
     AIO_BEGIN;
-    for (;;) {
-        AIO_TRY(self->error, aio_queue_get(self->orders, &self->order));
-        if (self->error)
-            break;
+    AIO_WHILE(self->more, aio_queue_next(self->orders, &self->order)) {
         if (self->order == 3) {
             printf("somebody sends SIGTERM\n");     /* kill, systemd, a container that is stopped */
             raise(SIGTERM);
@@ -57,8 +54,6 @@ static AIO_CORO(consumer)
         AIO_AWAIT(aio_sleep(AIO_MS(20)));           /* it takes a while */
         printf("order %d handled\n", self->order);
     }
-    if (self->error != AIO_ESHUTDOWN)               /* shut down, and nothing is left in it */
-        AIO_RAISE(self->error);
     AIO_END;
 }
 

@@ -1489,11 +1489,41 @@ TEST(ten_thousand)
     }
 }
 
+/* Whoever gathers over its own task would wait for itself: nobody runs. */
+struct own { AIO_FRAME(void); struct aio_any *me; int ran, which; };
+struct ran { AIO_FRAME(int); int *ran; };
+static AIO_CORO(ran) { AIO_BEGIN; ++*self->ran; AIO_FINALLY; ++*self->ran; AIO_END; }
+static AIO_CORO(own)
+{
+    AIO_BEGIN;
+    if (self->which)
+        AIO_RACE(self->which, aio_new(ran, &self->ran), self->me);
+    else
+        AIO_ALL(aio_new(ran, &self->ran), self->me, aio_new(ran, &self->ran));
+    AIO_FINALLY;
+    CHECK_INT(aio_coro_error(self), AIO_EDEADLK);
+    CHECK_INT(self->ran, 0);
+    AIO_END;
+}
+
+CORO_TEST(over_oneself, struct own *task; int i, error;)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < 2; self->i++) {
+        self->task = aio_create_task(aio_new(own, .which = self->i));
+        self->task->me = aio_any(self->task);
+        AIO_TRY(self->error, self->task);
+        CHECK_INT(self->error, AIO_EDEADLK);
+        aio_release(self->task);
+    }
+    AIO_END;
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(one_to_eight), T(types), T(operations), T(evaluated_once), T(duplicates), T(first_error),
         T(gather_cancelled), T(member_cancelled), T(in_finally), T(nested), T(in_timeout), T(in_generators), T(race),
         T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(locks), T(nothing_is_lost),
         T(gather_array), T(gather_array_errors), T(gather_array_cancelled), T(refused_cancel), T(wait), T(wait_ties),
-        T(wait_cancelled), T(as_completed), T(as_completed_cancelled), T(in_order), T(all_together), T(ten_thousand));
+        T(wait_cancelled), T(as_completed), T(as_completed_cancelled), T(in_order), T(all_together), T(ten_thousand), T(over_oneself));
 }

@@ -1447,6 +1447,38 @@ TEST(at_random)
     }
 }
 
+/* The consumer of a worker pool: the end of the queue is a result, not an error. */
+struct takes_all { AIO_FRAME(int); struct aio_queue *queue; int more, item; };
+static AIO_CORO(takes_all)
+{
+    AIO_BEGIN;
+    AIO_WHILE(self->more, aio_queue_next(self->queue, &self->item)) {
+        note("%d ", self->item);
+        aio_queue_task_done(self->queue);
+    }
+    note("end ");
+    AIO_END;
+}
+
+CORO_TEST(next_until_shutdown, struct aio_queue queue; int items[2], i, more; struct aio_group group;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    aio_group_open(&self->group, self, 0, 0);
+    for (self->i = 0; self->i < 3; self->i++)
+        CHECK_INT(aio_group_spawn(&self->group, aio_new(takes_all, .queue = &self->queue)), 0);
+    for (self->i = 0; self->i < 5; self->i++)
+        AIO_AWAIT(aio_queue_put(&self->queue, &self->i));
+    AIO_AWAIT(aio_queue_join(&self->queue));
+    aio_queue_shutdown(&self->queue, false);            /* all three wait, one in the queue's own operation */
+    AIO_AWAIT(aio_group_join(&self->group));
+    CHECK_NOTES("0 1 2 3 4 end end end ");
+    AIO_AWAIT(self->more, aio_queue_next(&self->queue, &self->i));
+    CHECK_INT(self->more, 0);
+    check_idle(&self->queue);
+    AIO_END;
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(first_in_first_out), T(last_in_first_out), T(by_priority), T(of_one), T(not_an_array), T(zeroed),
@@ -1455,5 +1487,5 @@ int main(int argc, char **argv)
         T(cancel_a_getter), T(cancel_a_putter), T(cancel_after_the_grant), T(timeouts), T(as_tasks),
         T(in_groups_and_in_finally), T(discarded), T(budget), T(join), T(shutdown), T(shutdown_with_work_out),
         T(channel), T(rendezvous), T(closed), T(rendezvous_cancelled), T(broadcast), T(broadcast_lags),
-        T(broadcast_cancelled), T(watch), T(budget_of_broadcast_and_watch), T(at_random));
+        T(broadcast_cancelled), T(watch), T(budget_of_broadcast_and_watch), T(at_random), T(next_until_shutdown));
 }

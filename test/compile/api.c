@@ -588,6 +588,8 @@ static AIO_CORO(queues)
     AIO_AWAIT(aio_queue_join(&self->fifo));
     AIO_TRY(error, aio_queue_get(&self->fifo, &self->item));
     REQUIRE(error == AIO_ESHUTDOWN);
+    AIO_WHILE(self->got, aio_queue_next(&self->fifo, &self->item))
+        REQUIRE(false);
 
     aio_channel_init(&self->buffered, self->letters);
     AIO_AWAIT(aio_channel_send(&self->buffered, &self->i));
@@ -709,6 +711,7 @@ int main(void)
     failed |= aio_run_with(&options, result, aio_new(add, .a = 4, .b = 5)) || result != 9;
     failed |= aio_run_with(&options, aio_new(fails, .error = AIO_EUSER)) != AIO_EUSER;
     failed |= aio_main(aio_new(nothing, .times = 1));
+    failed |= aio_main_with(&options, aio_new(nothing, .times = 1));
     if (aio_loop_init(&loop, &options))
         return 1;
     failed |= aio_loop_spawn(&loop, aio_new(fails, .error = AIO_EUSER)) != 0;
