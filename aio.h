@@ -1,4 +1,4 @@
-/* aio.h - asyncio in C: coroutines, tasks, futures, groups and timers. Version 0.1.0
+/* aio.h - asyncio in C: coroutines, tasks, groups, timeouts, locks, queues, generators. Version 0.1.0
    SPDX-License-Identifier: MIT (text at the end of this file)
 
    Stackless coroutines made of switch and case, with typed results, keyword arguments, errors that
@@ -69,7 +69,7 @@
    nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
 
    Limits: 65,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
-   count as 255), frames aligned to 16 bytes, results read after AIO_ENOMEM zeroed up to 64 bytes; where
+   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes, results read after AIO_ENOMEM zeroed up to 64 bytes; where
    pointers have 32 bits, 32,768 timers at a time. */
 #ifndef AIO_H_INCLUDED
 #define AIO_H_INCLUDED
@@ -1352,7 +1352,8 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
    cancels the others, waits for their cleanup, and jumps; what fails after that is dropped. A cancellation does the
    same. No lvalue is written then. It is all or nothing: every awaitable is evaluated, and memory for all is there,
    before the first one starts; if one is NULL or memory is out, none has run, coroutine objects are discarded, and
-   AIO_ENOMEM jumps. Tasks and futures may be among them. Leaves. */
+   AIO_ENOMEM jumps. Tasks and futures may be among them, but not the task that gathers: that is AIO_EDEADLK, in
+   the same way. Leaves. */
 #define AIO_GATHER(...) AIO_GATHER2_(AIO_NUMBER_, AIO_PAIRS_(__VA_ARGS__), __VA_ARGS__)
 #define AIO_GATHER2_(n, k, ...) AIO_GATHER3_(n, k, __VA_ARGS__)
 #define AIO_GATHER3_(n, k, ...) AIO_CAT_(AIO_GATHER_OF_, k)(n, k, __VA_ARGS__)
@@ -1362,8 +1363,8 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
 #define AIO_ALL3_(n, k, ...) AIO_CAT_(AIO_ALL_OF_, k)(n, k, __VA_ARGS__)
 /* AIO_RACE(which, awaitable, ...); up to 8: the first one to end wins, and which (an int) says which, counted from
    0; the others are cancelled, and waited for. The winner's error jumps; a cancellation jumps, with -1 in which if
-   nobody had won. Of several operations on locks, semaphores, queues and channels at most one takes effect: as soon as one is
-   served, the others are taken out of their queues. A loser that is a coroutine keeps what it has obtained
+   nobody had won. Of several operations on locks, semaphores, queues and channels at most one takes effect: as soon
+   as one is served, the others are taken out of their queues. A loser that is a coroutine keeps what it has obtained
    until its AIO_FINALLY has run; its error, if it is another than AIO_ECANCELED, goes to the loop's handler. All
    or nothing, as AIO_GATHER. Leaves. */
 #define AIO_RACE(which, ...) AIO_RACE2_(AIO_NUMBER_, AIO_EACH_(__VA_ARGS__), which, __VA_ARGS__)
@@ -1501,7 +1502,8 @@ enum { AIO_ALL_COMPLETED, AIO_FIRST_COMPLETED, AIO_FIRST_EXCEPTION, AIO_FIRST_ER
 /* A generator of the handles in the order in which they end, for AIO_FOREACH and AIO_NEXT. AIO_ETIMEDOUT: the time,
    counted from the first step, is up before the last one has ended; nothing is cancelled. */
 struct aio_completed { AIO_FRAME(struct aio_any *); };
-AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *const *handles, size_t n, aio_time timeout);
+AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *const *handles, size_t n,
+                                                              aio_time timeout);
 
 /* --------------------------------------------------------------------------- synchronisation
 
@@ -1906,10 +1908,10 @@ AIO_API_ int aio_main_(const struct aio_options *wanted, const struct aio_poller
 #define aio_loop_init(loop, options) aio_loop_init_((loop), (options), AIO_DEFAULT_POLLER)
 AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *options,
                             const struct aio_poller *poller);
-/* aio_loop_run_until_complete(loop, coroutine), aio_loop_run_until_complete(loop, lvalue, coroutine): runs it as a task
-   to its end, and takes its result; other tasks live on till the next run. With aio_loop_init before and aio_loop_close
-   after several of these, the loop is asyncio.Runner. Its error, or as aio_run. AIO_EBUSY if this thread's loop is running, AIO_EINVAL if it is
-   closed. aio_loop_stop does not end it. */
+/* aio_loop_run_until_complete(loop, coroutine), aio_loop_run_until_complete(loop, lvalue, coroutine): runs it as a
+   task to its end, and takes its result; other tasks live on till the next run. With aio_loop_init before several of
+   these and aio_loop_close after them, the loop is asyncio.Runner. Its error, or as aio_run; AIO_EBUSY if this
+   thread's loop is running, AIO_EINVAL if it is closed. aio_loop_stop does not end it. */
 #define aio_loop_run_until_complete(...) \
     AIO_SELECT3_(__VA_ARGS__, AIO_COMPLETE3_, AIO_COMPLETE2_, , )(__VA_ARGS__)
 AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c, size_t offset, void *result,

@@ -107,10 +107,10 @@ AIO_API_ struct aio_coro *aio_job_step_(struct aio_coro *c, struct aio_coro *ret
 AIO_API_ bool aio_job_cancelled(void);
 
 /* How many threads the loop may have (0: min(32, processors + 4), as asyncio), and its patience with jobs
-   that were cancelled (0: options.shutdown_timeout of the loop; AIO_FOREVER: no end). A job that its cancelled wait waits for
-   is named to the loop's error handler when it runs on for so long, and waited for all the same. One that is
-   detached is waited for so long when the loop is closed; then it is named, and its thread left to itself,
-   which touches nothing of the loop's any more. From the loop's thread, at any time; fewer threads than
+   that were cancelled (0: options.shutdown_timeout of the loop; AIO_FOREVER: no end). A job that its cancelled
+   wait waits for is named to the loop's error handler when it runs on for so long, and waited for all the
+   same. One that is detached is waited for so long when the loop is closed; then it is named, and its thread
+   left to itself, which touches nothing of the loop's any more. From the loop's thread, at any time; fewer threads than
    there are end none. 0, AIO_ENOMEM, AIO_ENOTSUP. */
 AIO_API_ int aio_thread_limits(struct aio_loop *loop, unsigned threads, aio_time patience);
 
