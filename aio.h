@@ -69,8 +69,8 @@
    nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
 
    Limits: 65,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
-   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes, results read after AIO_ENOMEM zeroed up to 64 bytes; where
-   pointers have 32 bits, 32,768 timers at a time. */
+   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes, results
+   read after AIO_ENOMEM zeroed up to 64 bytes; where pointers have 32 bits, 32,768 timers at a time. */
 #ifndef AIO_H_INCLUDED
 #define AIO_H_INCLUDED
 
