@@ -486,6 +486,7 @@ struct aio_loop {
     unsigned since_look;                /* resumptions since timers and descriptors were looked at */
     uint8_t running, closing, stopping, open, debug;
     uint32_t seq;                       /* of the next task */
+    uint32_t lost_seq;                  /* of the last one that the closing has given up */
     uint32_t closing_seq;               /* of the last one that is waited for in this round of the closing */
     size_t closing_count;               /* how many of them are left */
     aio_time shutdown_timeout;
@@ -984,7 +985,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
     if ((err) == AIO_ECANCELED && self->aio.flags & AIO_F_OWN_) AIO_FAIL_
 
 /* AIO_CATCH(err, ...): as AIO_TRY, and takes the task's own cancellation too. Whoever catches that
-   should have a reason, and end soon: nobody will ask again. */
+   should have a reason, and end soon: nobody will ask again. A future or task that one waited for has been
+   cancelled, too: awaiting it again returns at once. */
 #define AIO_CATCH(...) \
     AIO_SELECT3_(__VA_ARGS__, AIO_CATCH3_, AIO_CATCH2_, , )(AIO_NUMBER_, __VA_ARGS__)
 #define AIO_CATCH2_(n, err, x) do { \
@@ -1139,7 +1141,7 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
 #define aio_wait_for(awaitable, timeout) AIO_PROXY_(awaitable, (timeout), AIO_WAIT_FOR_)
 /* aio_shield(handle): waits for a task or a future without cancelling it when the wait is. */
 #define aio_shield(handle) AIO_PROXY_(handle, AIO_FOREVER, AIO_SHIELD_)
-enum { AIO_WAIT_FOR_, AIO_SHIELD_ };
+enum { AIO_WAIT_FOR_, AIO_SHIELD_, AIO_WRAP_ /* no more than a task of something that cannot be one */ };
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset,
                                                        size_t size, aio_time timeout, int kind);
 #ifndef __cplusplus
@@ -1365,8 +1367,10 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i);
    0; the others are cancelled, and waited for. The winner's error jumps; a cancellation jumps, with -1 in which if
    nobody had won. Of several operations on locks, semaphores, queues and channels at most one takes effect: as soon
    as one is served, the others are taken out of their queues. A loser that is a coroutine keeps what it has obtained
-   until its AIO_FINALLY has run; its error, if it is another than AIO_ECANCELED, goes to the loop's handler. All
-   or nothing, as AIO_GATHER. Leaves. */
+   until its AIO_FINALLY has run; its error, if it is another than AIO_ECANCELED, goes to the loop's handler. An
+   operation that has been served stays so: a cancellation that comes behind it strikes at the next suspension (so
+   it does for AIO_GATHER and AIO_ALL when all were served), and with which >= 0 in AIO_FINALLY, what the winner got
+   is yours. All or nothing, as AIO_GATHER. Leaves. */
 #define AIO_RACE(which, ...) AIO_RACE2_(AIO_NUMBER_, AIO_EACH_(__VA_ARGS__), which, __VA_ARGS__)
 #define AIO_RACE2_(n, k, which, ...) AIO_RACE3_(n, k, which, __VA_ARGS__)
 #define AIO_RACE3_(n, k, which, ...) AIO_CAT_(AIO_RACE_OF_, k)(n, k, which, __VA_ARGS__)
@@ -1494,7 +1498,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_gather(struct aio_any *const *handle
 enum { AIO_RETURN_EXCEPTIONS = 1, AIO_CANCEL_ON_ERROR = 2 };
 
 /* Waits until all have ended, or the first one, or the first one with an error that is not AIO_ECANCELED (or all),
-   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended: aio_task_done tells which. It never
+   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended (a ptrdiff_t): aio_task_done tells which. It never
    fails with their errors, and never cancels them. AIO_EINVAL: none are given. */
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_wait(struct aio_any *const *handles, size_t n, int until, aio_time timeout);
 enum { AIO_ALL_COMPLETED, AIO_FIRST_COMPLETED, AIO_FIRST_EXCEPTION, AIO_FIRST_ERROR_ /* private: or cancelled */ };
@@ -3506,6 +3510,7 @@ static inline void aio_expect_unrun_(const struct aio_coro *c)
 }
 
 static struct aio_coro *aio_proxy_inner_(struct aio_coro *c);
+static const char *aio_proxy_name_(const struct aio_coro *c);
 AIO_API_ void aio_discard_(struct aio_coro *c)
 {
     while (c && !(c->flags & AIO_F_UNIT_) && !aio_is_task_or_future_(c)) {
@@ -3566,7 +3571,7 @@ static struct aio_coro *aio_object_for_(struct aio_coro *c)
     if (c->flags & AIO_F_UNIT_)
         return aio_of_(aio_sleep_new_(0, true));
     if (aio_is_op_(c))
-        return aio_proxy_new_(c, offsetof(struct aio_int, result), sizeof(int), AIO_FOREVER, AIO_WAIT_FOR_);
+        return aio_proxy_new_(c, offsetof(struct aio_int, result), sizeof(int), AIO_FOREVER, AIO_WRAP_);
     return c;
 }
 
@@ -3667,7 +3672,9 @@ AIO_API_ int aio_task_error_(struct aio_coro *c)
 AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
-    return task && task->extension && task->extension->name ? task->extension->name : aio_type_name_(c);
+    if (task && task->extension && task->extension->name)
+        return task->extension->name;
+    return c && c->flags & AIO_F_PROXY_ ? aio_proxy_name_(c) : aio_type_name_(c);
 }
 
 AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name)
@@ -4115,6 +4122,7 @@ struct aio_proxy_ {
     struct aio_coro *inner;
     aio_time timeout;
     uint32_t offset, size;              /* of the result */
+    const char *name;                   /* of what is inside */
     union { long double align; char bytes[16]; } u;     /* the header behind it is aligned too */
 };
 
@@ -4234,7 +4242,14 @@ static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *re
 static const struct aio_type aio_proxy_types_[] = {
     { aio_wait_for_body_, "aio_wait_for", NULL, 0, 0 },
     { aio_shield_body_, "aio_shield", NULL, 0, 0 },
+    { aio_wait_for_body_, "aio_task", NULL, 0, 0 },
 };
+
+static const char *aio_proxy_name_(const struct aio_coro *c)
+{
+    bool wraps = c->type == &aio_proxy_types_[AIO_WRAP_];
+    return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : c->type->name;
+}
 
 AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
                                          aio_time timeout, int kind)
@@ -4253,6 +4268,7 @@ AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, 
     aio_memset_(proxy, 0, sizeof *proxy + offset + size);
     proxy->inner = inner;
     proxy->timeout = timeout;
+    proxy->name = aio_type_name_(inner);
     proxy->offset = (uint32_t)offset;
     proxy->size = (uint32_t)size;
     c = (struct aio_coro *)(void *)(proxy + 1);
@@ -6099,7 +6115,21 @@ struct aio_gather_ {
     struct aio_coro *winner;
     uint8_t n, flags;
     bool failed;                        /* not all that is needed is there */
+    bool granted;                       /* the winner has been given something */
 };
+
+/* Has everybody got what it waits for, in spite of a cancellation? Then that is not lost: it comes out, and the
+   request strikes at the next suspension. */
+static bool aio_gather_is_served_(const struct aio_gather_ *gather)
+{
+    unsigned i;
+    if (gather->flags & AIO_GROUP_RACE_)
+        return gather->granted;
+    for (i = 0; i < gather->n; i++)
+        if (gather->child[i]->error)
+            return false;
+    return true;
+}
 
 static struct aio_coro *aio_gather_body_(struct aio_coro *c, struct aio_coro *ret)
 {
@@ -6109,9 +6139,17 @@ static struct aio_coro *aio_gather_body_(struct aio_coro *c, struct aio_coro *re
         return c;
     if (!aio_settle_(c, AIO_PC_END_))
         return NULL;
-    if (gather->winner && !c->error) {
-        c->error = gather->winner->error;
+    if (c->error == AIO_ECANCELED && c->flags & AIO_F_OWN_ && aio_gather_is_served_(gather)) {
+        c->error = 0;
+        c->flags &= (uint16_t)~AIO_F_OWN_;
+        aio_thread_.loop->current->node.flags |= AIO_N_MUST_CANCEL_;
+    }
+    if (gather->winner) {
         gather->winner->flags |= AIO_F_SEEN_;
+        if (!c->error)
+            c->error = gather->winner->error;
+        else if (gather->winner->error)
+            gather->result = -1;                    /* it has won nothing */
     }
     return c;
 }
@@ -6141,7 +6179,7 @@ AIO_API_ void aio_gather_add_(struct aio_gather_ *gather, struct aio_coro *c, si
         return;
     }
     if (c && aio_is_task_or_future_(c))             /* a member waits for it */
-        c = aio_proxy_new_(c, offset, size, AIO_FOREVER, AIO_WAIT_FOR_);
+        c = aio_proxy_new_(c, offset, size, AIO_FOREVER, AIO_WRAP_);
     else
         c = aio_object_for_(c);
     if (c)
@@ -6246,6 +6284,7 @@ static void aio_race_granted_(struct aio_task *task)
         return;
     while (c->flags & AIO_F_PROXY_ || aio_is_op_(c)) {
         if (c->flags & AIO_F_ROOT_) {
+            AIO_CONTAINER_(group, struct aio_gather_, group)->granted = true;
             aio_race_won_(group, task, c);
             return;
         }
@@ -7076,10 +7115,22 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
 /* Is it one of those that this round of the closing waits for? */
 static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task)
 {
-    return (int32_t)(task->node.seq - loop->closing_seq) <= 0;
+    return (int32_t)(task->node.seq - loop->closing_seq) <= 0 && (int32_t)(task->node.seq - loop->lost_seq) > 0;
 }
 
-/* Cancels every unfinished task, oldest first. Without memory for a list of them: in the order they lie in. */
+/* How many they are. */
+static size_t aio_closing_count_(struct aio_loop *loop)
+{
+    struct aio_slab_ *slab;
+    size_t count = 0;
+    uint32_t i;
+    for (slab = loop->slabs; slab; slab = slab->next)
+        for (i = 0; i < slab->carved; i++)
+            count += aio_task_unfinished_(aio_slab_task_(slab, i)) && aio_task_closing_(loop, aio_slab_task_(slab, i));
+    return count;
+}
+
+/* Cancels them, oldest first. Without memory for a list of them: in the order they lie in. */
 static void aio_cancel_all_(struct aio_loop *loop)
 {
     size_t count = aio_tasks_collect_(loop, NULL, 0), i;
@@ -7090,14 +7141,17 @@ static void aio_cancel_all_(struct aio_loop *loop)
         aio_tasks_collect_(loop, tasks, count);
         aio_tasks_sort_(tasks, count);
         for (i = 0; i < count; i++)
-            aio_request_cancel_(tasks[i]);
+            if (aio_task_closing_(loop, tasks[i]))
+                aio_request_cancel_(tasks[i]);
         aio_block_free_(tasks, count * sizeof *tasks);
         return;
     }
     for (slab = loop->slabs; slab; slab = slab->next)
-        for (k = 0; k < slab->carved; k++)
-            if (aio_task_unfinished_(aio_slab_task_(slab, k)))
-                aio_request_cancel_(aio_slab_task_(slab, k));
+        for (k = 0; k < slab->carved; k++) {
+            struct aio_task *task = aio_slab_task_(slab, k);
+            if (aio_task_unfinished_(task) && aio_task_closing_(loop, task))
+                aio_request_cancel_(task);
+        }
 }
 
 /* Who has not ended in time. */
@@ -7119,47 +7173,56 @@ static AIO_COLD_ void aio_report_culprits_(struct aio_loop *loop)
     aio_tasks_sort_(tasks, count);
     for (i = 0; i < count; i++) {
         struct aio_coro *root = aio_root_of_(tasks[i]), *leaf = tasks[i]->leaf;
+        if (!aio_task_closing_(loop, tasks[i]))
+            continue;
         aio_report_place_(loop, text.text, root, aio_task_name_(root), leaf->type->file, aio_line_(leaf));
     }
     aio_block_free_(tasks, count * sizeof *tasks);
 }
 
-/* Waits for all tasks that there are; others may be born meanwhile. 0 or an error. */
-static int aio_loop_finish_tasks_(struct aio_loop *loop)
+/* Waits for all tasks that there are, but for those that were given up; others may be born meanwhile. 0 or an error;
+   AIO_ETIMEDOUT, AIO_EDEADLK: they are given up, too. */
+static int aio_loop_finish_tasks_(struct aio_loop *loop, bool cancel)
 {
     aio_time deadline = aio_deadline_after_(loop, loop->shutdown_timeout), left;
     int error = 0;
     loop->closing_seq = loop->seq;
-    loop->closing_count = loop->task_count;
+    loop->closing_count = aio_closing_count_(loop);
+    if (cancel)
+        aio_cancel_all_(loop);
     while (loop->closing_count && error >= 0) {
         left = deadline - loop->poller->now(loop);
         if (left <= 0) {
             aio_report_culprits_(loop);
-            return AIO_ETIMEDOUT;
+            error = AIO_ETIMEDOUT;
+            break;
         }
         if (deadline == AIO_FOREVER || (!loop->timer_count && !loop->poller->wake))
             left = -1;                              /* and a virtual clock sees that nothing can happen any more */
         error = aio_turns_(loop, left, NULL);
     }
+    if (error < 0)
+        loop->lost_seq = loop->closing_seq;
     return error < 0 ? error : 0;
 }
 
 /* Until no task is left, and nothing to be called: the end of the last task, say, and what other threads have
-   posted. What is born while others clean up may be what they wait for: its turn comes after them. */
+   posted. What is born while others clean up may be what they wait for: its turn comes after them. Tasks that do
+   not end do not keep the next steps from being taken. */
 static int aio_loop_drain_(struct aio_loop *loop)
 {
-    int error = 0;
+    int error = 0, step;
     do {
-        while (loop->task_count && error >= 0) {
-            aio_cancel_all_(loop);
-            error = aio_loop_finish_tasks_(loop);
+        while (loop->task_count && !error)
+            error = aio_loop_finish_tasks_(loop, true);
+        if (aio_generators_close_(loop)) {
+            step = aio_loop_finish_tasks_(loop, false);
+            error = error ? error : step;
         }
-        if (error >= 0 && aio_generators_close_(loop))
-            error = aio_loop_finish_tasks_(loop);
-        if (error >= 0)
-            error = aio_turns_(loop, 0, NULL);
-    } while ((loop->task_count || loop->generators) && error >= 0);
-    return error < 0 ? error : 0;
+        step = aio_turns_(loop, 0, NULL);
+        error = error ? error : step < 0 ? step : 0;
+    } while ((loop->task_count || loop->generators) && !error);
+    return error;
 }
 
 #if AIO_DEBUG

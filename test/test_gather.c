@@ -1519,11 +1519,80 @@ CORO_TEST(over_oneself, struct own *task; int i, error;)
     AIO_END;
 }
 
+/* What all members had been given before the request came out is not lost: it comes out, and the request strikes at
+   the next suspension. The winner of a race that failed has won nothing. */
+struct served {
+    AIO_FRAME(int);
+    int how, which, a, b, items[2][1];
+    struct aio_queue first, second;
+    struct aio_channel channel;
+};
+static AIO_CORO(served)
+{
+    AIO_BEGIN;
+    self->which = -9;
+    aio_queue_init(&self->first, self->items[0]);
+    aio_queue_init(&self->second, self->items[1]);
+    aio_channel_init_unbuffered(&self->channel, sizeof(int));
+    if (self->how == 'a')
+        AIO_ALL(aio_queue_get(&self->first, &self->a), aio_queue_get(&self->second, &self->b));
+    else if (self->how == 'r')
+        AIO_RACE(self->which, aio_queue_get(&self->first, &self->a), aio_queue_get(&self->second, &self->b));
+    else
+        AIO_RACE(self->which, aio_channel_send(&self->channel, &self->a), aio_sleep(AIO_FOREVER));
+    note("through ");
+    AIO_AWAIT(aio_sleep(1));
+    note("never ");
+    AIO_FINALLY;
+    note("%d: %d,%d which %d ", aio_coro_error(self), self->a, self->b, self->which);
+    AIO_END;
+}
+
+CORO_TEST(served_and_cancelled, struct served *task; int i, item, error;)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < 4; self->i++) {
+        self->task = aio_create_task(aio_new(served, .how = "aarc"[self->i]));
+        AIO_AWAIT(aio_sleep(1));
+        self->item = 5;
+        if (self->i == 3)
+            aio_channel_close_send(&self->task->channel);
+        else
+            CHECK_INT(aio_queue_put_nowait(&self->task->first, &self->item), 0);
+        self->item = 6;
+        if (self->i == 0)
+            CHECK_INT(aio_queue_put_nowait(&self->task->second, &self->item), 0);
+        aio_task_cancel(self->task);
+        AIO_TRY(self->error, self->task);
+        CHECK_INT(self->error, self->i == 3 ? AIO_ESHUTDOWN : AIO_ECANCELED);
+        aio_release(self->task);
+        CHECK_NOTES(self->i == 0 ? "through -125: 5,6 which -9 " : self->i == 1 ? "-125: 5,0 which -9 " :
+                    self->i == 2 ? "through -125: 5,0 which 0 " : "-108: 0,0 which 0 ");
+    }
+    AIO_END;
+}
+
+/* A bare operation that fails in a group is reported by its own name. */
+struct sends { AIO_FRAME(void); struct aio_channel channel; struct aio_group group; int item; };
+static AIO_CORO(sends)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, AIO_GROUP_KEEP_GOING);
+    CHECK_INT(aio_group_spawn(&self->group, aio_channel_send(&self->channel, &self->item)), 0);
+    AIO_END;
+}
+TEST(a_bare_operation_has_a_name)
+{
+    CHECK_INT(run(aio_new(sends)), 0);
+    CHECK_NOTES("[aio_queue_put failed -108]");
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(one_to_eight), T(types), T(operations), T(evaluated_once), T(duplicates), T(first_error),
         T(gather_cancelled), T(member_cancelled), T(in_finally), T(nested), T(in_timeout), T(in_generators), T(race),
         T(race_cancelled_member), T(race_cancelled), T(losers_errors), T(race_in_race), T(locks), T(nothing_is_lost),
         T(gather_array), T(gather_array_errors), T(gather_array_cancelled), T(refused_cancel), T(wait), T(wait_ties),
-        T(wait_cancelled), T(as_completed), T(as_completed_cancelled), T(in_order), T(all_together), T(ten_thousand), T(over_oneself));
+        T(wait_cancelled), T(as_completed), T(as_completed_cancelled), T(in_order), T(all_together), T(ten_thousand), T(over_oneself),
+        T(served_and_cancelled), T(a_bare_operation_has_a_name));
 }

@@ -149,6 +149,47 @@ TEST(generators_have_a_deadline)
     check_live(live);
 }
 
+/* Who does not end is lost, and nobody else: generators are closed, callbacks that are due are called. */
+struct closes { AIO_FRAME(int); };
+static AIO_CORO(closes)
+{
+    AIO_BEGIN;
+    AIO_YIELD(1);
+    AIO_FINALLY;
+    AIO_AWAIT(aio_sleep(1));
+    note("closed ");
+    AIO_END;
+}
+
+static void called(struct aio_callback *callback)
+{
+    (void)callback;
+    note("called ");
+}
+static struct aio_callback callback = { .fn = called };
+
+struct leaves_all { AIO_FRAME(void); bool more; int value; struct closes *generator; };
+static AIO_CORO(leaves_all)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_spawn(aio_new(stubborn)), 0);
+    CHECK_INT(aio_spawn(aio_new(part, 1, AIO_FOREVER)), 0);
+    self->generator = aio_new(closes);
+    AIO_NEXT(self->more, self->value, self->generator);
+    CHECK_INT(aio_loop_call_later(aio_loop_current(), &callback, AIO_SEC(2)), 0);
+    AIO_AWAIT(aio_sleep(1));
+    AIO_END;
+}
+
+TEST(one_culprit_does_not_keep_the_rest)
+{
+    struct aio_options options = { .on_error = told, .shutdown_timeout = AIO_SEC(5) };
+    long live = core_live;
+    CHECK_INT(aio_run_with(&options, aio_new(leaves_all)), AIO_ETIMEDOUT);
+    CHECK_NOTES("p1:-125 called ['stubborn' did not end within 5.000 s of the loop's closing, test_shutdown.c]closed ");
+    core_live = live;
+}
+
 /* A cleanup that takes its time, but not too much, is not disturbed. */
 struct slow { AIO_FRAME(void); };
 static AIO_CORO(slow)
@@ -201,6 +242,7 @@ TEST(one_loop_for_several_runs)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(cleanups_may_start_tasks), T(culprits_are_named), T(generators_have_a_deadline), T(in_time),
+    RUN(argc, argv, T(cleanups_may_start_tasks), T(culprits_are_named), T(generators_have_a_deadline),
+        T(one_culprit_does_not_keep_the_rest), T(in_time),
         T(one_loop_for_several_runs));
 }
