@@ -235,9 +235,9 @@ TEST(one_loop_for_several_runs)
     CHECK_INT(aio_loop_run_until_complete(&loop, aio_sleep(0)), 0);
     CHECK_INT(aio_loop_close(&loop), 0);
     CHECK_NOTES("p5@1 p6@6 p7:-125 p8@11 p7@13 p9:-125 ");
+    check_live(0);
     CHECK_INT(aio_loop_run_until_complete(&loop, value, aio_new(part, 1, 1)), AIO_EINVAL);
     CHECK_INT(value, 0);
-    check_live(0);
 }
 
 int main(int argc, char **argv)
