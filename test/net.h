@@ -102,4 +102,12 @@ static inline size_t pattern_wrong(const char *buffer, size_t n, size_t at, unsi
         wrong += (unsigned char)buffer[i] != pattern(at + i, salt);
     return wrong;
 }
+
+/* A folder of one's own, where the system keeps such: 0, or -1. */
+static inline int net_folder(char *folder, size_t size)
+{
+    const char *where = getenv("TMPDIR");
+    snprintf(folder, size, "%s/aio_test_XXXXXX", where ? where : P_tmpdir);
+    return mkdtemp(folder) ? 0 : -1;
+}
 #endif

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-static char folder[32], path[64];
+static char folder[80], path[100];
 static const char flood[1 << 20];
 
 /* Counts milliseconds that the loop was free to count. */
@@ -592,8 +592,7 @@ CORO_TEST(cancel_against_a_wake, int a[2], b[2], error; ptrdiff_t n; char text[8
 int main(int argc, char **argv)
 {
     int status;
-    strcpy(folder, "/tmp/aio_test_XXXXXX");
-    if (!mkdtemp(folder))
+    if (net_folder(folder, sizeof folder))
         return 1;
     snprintf(path, sizeof path, "%s/file", folder);
     status = tap_run(argc, argv, (const struct tap_test[]){

@@ -166,7 +166,7 @@ CORO_TEST(connect_unanswered, int listener, fds[2], fd, error;)
 
 /* --------------------------------------------------------------------------------------- unix */
 
-static char folder[32], path[64];
+static char folder[80], path[100];
 
 CORO_TEST(unix_sockets, int listener, fd, peer, error; char text[160], want[160], longest[200];)
 {
@@ -694,8 +694,7 @@ CORO_TEST(bytes_behind_a_descriptor, int pair[2], bytes; struct reads_all *task;
 int main(int argc, char **argv)
 {
     int status;
-    strcpy(folder, "/tmp/aio_test_XXXXXX");
-    if (!mkdtemp(folder))
+    if (net_folder(folder, sizeof folder))
         return 1;
     snprintf(path, sizeof path, "%s/socket", folder);
     status = tap_run(argc, argv, (const struct tap_test[]){
