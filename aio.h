@@ -5618,24 +5618,37 @@ AIO_API_ void aio_barrier_abort(struct aio_barrier *barrier)
     barrier->broken = true;
 }
 
+/* One step of an operation that waits until a count is 0. What it counts for may be gone if it does not begin. */
+static struct aio_coro *aio_op_until_zero_(struct aio_op_ *op, struct aio_coro *ret, const size_t *count,
+                                           struct aio_node **waiters, uint8_t place)
+{
+    if (!aio_op_begin_(op, ret, &ret))
+        return ret;
+    if (!*count)
+        return aio_op_end_(op, aio_constant_(aio_ok_));
+    return aio_op_park_bare_(op, waiters, place);
+}
+
+/* One less: at 0, all who wait for that go on. */
+static void aio_count_down_(size_t *count, struct aio_node **waiters)
+{
+    if (--*count == 0)
+        aio_wake_all_(waiters, aio_constant_(aio_ok_));
+}
+
 AIO_API_ void aio_wait_group_add(struct aio_wait_group *group, size_t n) { group->count += n; }
 
 AIO_API_ void aio_wait_group_done_(struct aio_wait_group *group, const char *file, uint32_t line)
 {
     AIO_PROMISED_(group->count, "calls aio_wait_group_done once too often");
-    if (--group->count == 0)
-        aio_wake_all_(&group->waiters, aio_constant_(aio_ok_));
+    aio_count_down_(&group->count, &group->waiters);
 }
 
 static struct aio_coro *aio_wait_group_wait_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_op_ *op = aio_op_of_(c);
     struct aio_wait_group *group = (struct aio_wait_group *)op->object;
-    if (!aio_op_begin_(op, ret, &ret))
-        return ret;
-    if (!group->count)
-        return aio_op_end_(op, aio_constant_(aio_ok_));
-    return aio_op_park_bare_(op, &group->waiters, AIO_AT_WAIT_GROUP_);
+    return aio_op_until_zero_(op, ret, &group->count, &group->waiters, AIO_AT_WAIT_GROUP_);
 }
 static const struct aio_type aio_wait_group_wait_type_ = AIO_OP_TYPE_(aio_wait_group_wait);
 
@@ -5902,19 +5915,14 @@ AIO_API_ int aio_queue_get_nowait_(struct aio_queue *queue, void *item, size_t s
 AIO_API_ void aio_queue_task_done_(struct aio_queue *queue, const char *file, uint32_t line)
 {
     AIO_PROMISED_(queue->unfinished, "calls aio_queue_task_done more often than items were put");
-    if (--queue->unfinished == 0)
-        aio_wake_all_(&queue->joiners, aio_constant_(aio_ok_));
+    aio_count_down_(&queue->unfinished, &queue->joiners);
 }
 
 static struct aio_coro *aio_queue_join_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_op_ *op = aio_op_of_(c);
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (!aio_op_begin_(op, ret, &ret))
-        return ret;
-    if (!queue->unfinished)
-        return aio_op_end_(op, aio_constant_(aio_ok_));
-    return aio_op_park_bare_(op, &queue->joiners, AIO_AT_QUEUE_JOIN_);
+    return aio_op_until_zero_(op, ret, &queue->unfinished, &queue->joiners, AIO_AT_QUEUE_JOIN_);
 }
 static const struct aio_type aio_queue_join_type_ = AIO_OP_TYPE_(aio_queue_join);
 
@@ -6367,7 +6375,7 @@ static int aio_set_begin_(struct aio_set_ *set, struct aio_loop *loop)
             return AIO_EDEADLK;
     if (set->n > SIZE_MAX / sizeof *set->watching)
         return AIO_ENOMEM;
-    set->watching = set->n ? (struct aio_watching_ *)aio_block_new_(set->n * sizeof *set->watching) : NULL;
+    set->watching = set->n ? (struct aio_watching_ *)aio_own_alloc_(set->n * sizeof *set->watching) : NULL;
     if (set->n && !set->watching)
         return AIO_ENOMEM;
     set->pending = set->n;
@@ -6397,7 +6405,7 @@ static void aio_set_end_(struct aio_set_ *set, struct aio_loop *loop)
     for (i = 0; i < set->n; i++)
         if (aio_in_list_(&set->watching[i].callback.node))
             aio_list_remove_(&set->watching[i].callback.node);
-    aio_block_free_(set->watching, set->n * sizeof *set->watching);
+    aio_free_(set->watching, set->n * sizeof *set->watching);
     set->watching = NULL;
 }
 
