@@ -68,7 +68,7 @@
    Without a poller header, two hooks of yours drive the loop: AIO_NOW() gives the time in
    nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
 
-   Limits: 65,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
+   Limits: 32,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
    count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes, results
    read after AIO_ENOMEM zeroed up to 64 bytes; where pointers have 32 bits, 32,768 timers at a time. */
 #ifndef AIO_H_INCLUDED
@@ -276,6 +276,14 @@ struct aio_group;
 struct aio_callback;
 struct aio_op_;
 
+/* The head of a wait list, and what hangs in one, have even addresses: a bit of a link is used. */
+#if UINTPTR_MAX > 0xffff || !defined __GNUC__
+#define AIO_EVEN_
+#else
+#define AIO_EVEN_ __attribute__((aligned(2)))
+#endif
+#define AIO_LIST_ AIO_EVEN_ struct aio_node *
+
 /* What is common to all coroutines of one kind. Read only. */
 struct aio_type {
     struct aio_coro *(*body)(struct aio_coro *self, struct aio_coro *ret);
@@ -292,12 +300,12 @@ struct aio_coro {
     union {
         struct aio_coro *caller;        /* who awaits this coroutine */
         struct aio_task *task;          /* flags & AIO_F_ROOT_: its task record */
-        struct aio_node *waiters;       /* of a future */
+        AIO_LIST_ waiters;              /* of a future */
         void *link;                     /* of a freed one */
     } up;
     uint16_t pc;                        /* where to resume: AIO_PC_..., or the number of the await */
     uint16_t flags;                     /* AIO_F_... */
-    int32_t error;                      /* 0, the error in flight, or the one it ended with */
+    int error;                          /* 0, the error in flight, or the one it ended with */
 #if AIO_LINES
     uint32_t line;                      /* of the await it stands at */
 #endif
@@ -305,8 +313,8 @@ struct aio_coro {
 
 enum {
     AIO_PC_START_ = 0, AIO_PC_FINALLY_ = 1, AIO_PC_END_ = 2,
-    AIO_PC_GRANTED_ = 0xfffe,           /* of a constant: it came with something that was handed over */
-    AIO_PC_DONE_ = 0xffff
+    AIO_PC_GRANTED_ = 0x7ffe,           /* of a constant: it came with something that was handed over */
+    AIO_PC_DONE_ = 0x7fff
 };
 enum {
     AIO_F_CORO_ = 1,                    /* a coroutine object. A zeroed header is a future */
@@ -345,7 +353,7 @@ struct aio_node {
     uint8_t cancels;                    /* of a task: requests to cancel, counted */
     uint8_t refs;                       /* of a task: the loop's, the group's, the handle's */
     uint32_t seq;                       /* of a task: order of creation */
-};
+} AIO_EVEN_;
 
 enum {
     AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_TARGET_, AIO_AT_TIMER_, AIO_AT_READER_,
@@ -368,7 +376,7 @@ enum {
 struct aio_task {
     struct aio_node node;
     struct aio_coro *leaf;              /* the innermost frame: the one to resume */
-    struct aio_node *waiters;           /* who waits for its end */
+    AIO_LIST_ waiters;                  /* who waits for its end */
     struct aio_extension_ *extension;   /* what few tasks need: name, group, open groups */
 };
 
@@ -1163,7 +1171,7 @@ struct aio_timeout {
     struct aio_scope_ scope;            /* private */
     struct aio_deadline_ deadline;      /* private */
     aio_time when;                      /* read only: when it is due; AIO_FOREVER: never */
-    int32_t error;                      /* private: of the cleanup that it was opened in */
+    int error;                          /* private: of the cleanup that it was opened in */
     uint16_t pc;                        /* private: where the block ends */
     bool expired;                       /* read only: it cut the block short; also after the block */
     bool entered;                       /* private */
@@ -1297,11 +1305,11 @@ struct aio_group {
     struct aio_scope_ scope;            /* private, all */
     struct aio_task *owner_task;
     struct aio_task *first, *last;      /* members, in order of creation; ended ones with a handle too */
-    struct aio_node *held;              /* not started yet, because of the limit */
-    struct aio_node *waiters;           /* joins */
-    uint32_t active;                    /* members that have not ended */
-    uint32_t started, limit;
-    int32_t error;                      /* of the member that failed first */
+    AIO_LIST_ held;                     /* not started yet, because of the limit */
+    AIO_LIST_ waiters;                  /* joins */
+    unsigned active;                    /* members that have not ended */
+    unsigned started, limit;
+    int error;                          /* of the member that failed first */
     uint8_t flags, closing, interrupted, told;
     uint8_t entry;                      /* cancel requests that its owner had when it opened */
     struct aio_trace *trace;            /* how that error came up, or NULL */
@@ -1522,7 +1530,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_completed *aio_as_completed(struct aio_any *co
 
 /* One task at a time. */
 struct aio_lock {
-    struct aio_node *waiters;           /* private */
+    AIO_LIST_ waiters;                  /* private */
     uint32_t holder;                    /* private: the number of the task it was taken for, or 0 */
     bool locked;                        /* read only */
 };
@@ -1542,7 +1550,7 @@ AIO_API_ bool aio_lock_held(const struct aio_lock *lock);
 
 /* Something that has happened, or not yet. */
 struct aio_event {
-    struct aio_node *waiters;           /* private */
+    AIO_LIST_ waiters;                  /* private */
     bool is_set;                        /* read only */
 };
 /* Waits until the event is set; at once if it is. */
@@ -1552,7 +1560,7 @@ AIO_API_ void aio_event_set(struct aio_event *event);
 AIO_API_ void aio_event_clear(struct aio_event *event);
 
 /* A change of something that a lock protects: while (!ready) AIO_AWAIT(aio_condition_wait(&c, &lock)); */
-struct aio_condition { struct aio_node *waiters; /* private */ };
+struct aio_condition { AIO_LIST_ waiters; /* private */ };
 /* Releases the lock, waits until notified, and takes the lock again before it returns, whatever it returns:
    a cancelled waiter has the lock, too, and passes a notification that it had got on to the next one. The
    lock must be held when this is called, or it asserts. */
@@ -1565,7 +1573,7 @@ AIO_API_ void aio_condition_notify_all(struct aio_condition *condition);
 
 /* So many permits. Zeroed, it has none. */
 struct aio_semaphore {
-    struct aio_node *waiters;           /* private */
+    AIO_LIST_ waiters;                  /* private */
     uint32_t value;                     /* read only: permits that are free */
     uint32_t bound;                     /* private: how many there are; UINT32_MAX - 1 at most, 0: not bounded */
 };
@@ -1595,7 +1603,7 @@ AIO_API_ void aio_permit_return_(struct aio_permit *permit, const char *file, ui
 
 /* A place where so many tasks meet, again and again. */
 struct aio_barrier {
-    struct aio_node *waiters;           /* private */
+    AIO_LIST_ waiters;                  /* private */
     uint32_t parties;                   /* read only: how many meet */
     uint32_t waiting;                   /* read only: how many are there */
     uint32_t generation;                /* private: one more each time they have met */
@@ -1613,7 +1621,7 @@ AIO_API_ void aio_barrier_abort(struct aio_barrier *barrier);
 
 /* A count of things to be done. */
 struct aio_wait_group {
-    struct aio_node *waiters;           /* private */
+    AIO_LIST_ waiters;                  /* private */
     size_t count;                       /* read only */
 };
 AIO_API_ void aio_wait_group_add(struct aio_wait_group *group, size_t n);
@@ -1634,7 +1642,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_wait_group_wait(struct aio_wait_grou
 /* An operation on one of these objects. Private. See "operations" below. */
 struct aio_op_ {
     AIO_FRAME(int);
-    uint32_t size;                      /* of it and what follows. A part of the object: 1 in use, 0 free */
+    unsigned size;                      /* of it and what follows. A part of the object: 1 in use, 0 free */
     void *object;                       /* the lock, the queue, ... */
     union { void *item; unsigned char bytes[16]; } u;   /* where an item goes to, or comes from; a permit */
 };
@@ -1646,10 +1654,12 @@ struct aio_queue {
     size_t length;                      /* read only: items in it */
     size_t first;
     size_t unfinished;                  /* read only: items put, and not reported by aio_queue_task_done */
-    uint32_t size;                      /* of an item */
+    unsigned size;                      /* of an item */
     uint8_t order, open, channel;
     bool (*before)(const void *a, const void *b);
-    struct aio_node *getters, *putters, *joiners;
+    AIO_LIST_ getters;
+    AIO_LIST_ putters;
+    AIO_LIST_ joiners;
     struct aio_op_ get, put;            /* so that one task at each end needs no memory */
 };
 enum aio_order { AIO_FIFO, AIO_LIFO, AIO_PRIORITY };
@@ -1782,8 +1792,9 @@ AIO_API_ void aio_channel_close_recv(struct aio_channel *channel);
 struct aio_broadcast {
     unsigned char *items;               /* private */
     size_t capacity, at;
-    struct aio_node *waiters;
-    uint32_t size, sent;
+    AIO_LIST_ waiters;
+    unsigned size;
+    uint32_t sent;
     bool open;
 };
 struct aio_subscription {               /* zeroed: of nothing, which is closed */
@@ -1813,8 +1824,9 @@ AIO_API_ void aio_broadcast_close(struct aio_broadcast *broadcast);
 /* A value that changes, and that many look at: only the latest counts. Zeroed, it is closed. */
 struct aio_watch {
     void *value;                        /* read only: where the latest is */
-    struct aio_node *waiters;           /* private */
-    uint32_t size, version;
+    AIO_LIST_ waiters;                  /* private */
+    unsigned size;
+    uint32_t version;
     bool open;
 };
 struct aio_watcher {                    /* zeroed: of nothing, which is closed */
@@ -3336,9 +3348,9 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
 struct aio_context_value_ { const struct aio_local *key; void *value; };
-struct aio_context_ { uint32_t refs, count; struct aio_context_value_ values[1]; };
+struct aio_context_ { unsigned refs, count; struct aio_context_value_ values[1]; };
 
-static size_t aio_context_size_(uint32_t count)
+static size_t aio_context_size_(unsigned count)
 {
     return offsetof(struct aio_context_, values) + count * sizeof(struct aio_context_value_);
 }
@@ -3359,7 +3371,7 @@ static struct aio_context_value_ *aio_context_find_(struct aio_context_ *context
 }
 
 /* The task's own copy, with room for so many values; NULL: no memory. */
-static struct aio_context_ *aio_context_own_(struct aio_extension_ *extension, uint32_t count)
+static struct aio_context_ *aio_context_own_(struct aio_extension_ *extension, unsigned count)
 {
     struct aio_context_ *old = extension->context, *own;
     if (old && old->refs == 1 && old->count == count)
@@ -3391,7 +3403,7 @@ AIO_API_ int aio_local_set(const struct aio_local *local, void *value)
     struct aio_task *task = aio_running_task_();
     struct aio_context_ *context;
     struct aio_context_value_ *found;
-    uint32_t count;
+    unsigned count;
     if (!task)
         return AIO_EPERM;
     if (!aio_extend_(task))
@@ -3921,7 +3933,7 @@ static int aio_leave_with_(struct aio_coro *self, struct aio_coro *ret, bool is_
     if (error) {
         aio_trace_(self, ret, error, line);
         self->error = error;
-        self->flags = (uint16_t)((self->flags & ~AIO_F_OWN_) | (is_own ? AIO_F_OWN_ : 0));
+        self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (is_own ? AIO_F_OWN_ : 0));
     }
     aio_drop_(ret);
     return error;
@@ -4036,7 +4048,7 @@ static void aio_future_finish_(struct aio_coro *future, int error)
 
 static void aio_expect_future_(const struct aio_coro *future)
 {
-    AIO_EXPECT_(!(future->flags & ~AIO_F_SEEN_), "is not a future", future);
+    AIO_EXPECT_(!(future->flags & (uint16_t)~AIO_F_SEEN_), "is not a future", future);
 }
 
 AIO_API_ bool aio_future_pending_(struct aio_coro *future)
@@ -4121,7 +4133,7 @@ struct aio_proxy_ {
     struct aio_deadline_ deadline;
     struct aio_coro *inner;
     aio_time timeout;
-    uint32_t offset, size;              /* of the result */
+    unsigned offset, size;              /* of the result */
     const char *name;                   /* of what is inside */
     union { long double align; char bytes[16]; } u;     /* the header behind it is aligned too */
 };
@@ -5082,7 +5094,7 @@ static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *sel
     }
     if (c->error) {
         self->error = c->error;
-        self->flags = (uint16_t)((self->flags & ~AIO_F_OWN_) | (c->flags & AIO_F_OWN_));
+        self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (c->flags & AIO_F_OWN_));
     }
     aio_generator_free_(generator);
     return true;
@@ -5857,7 +5869,7 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
                                     size_t item_size, size_t capacity, bool (*before)(const void *, const void *))
 {
     aio_memset_(queue, 0, sizeof *queue);
-    if (!storage || !item_size || item_size > UINT32_MAX / 2 || !capacity || (order == AIO_PRIORITY && !before))
+    if (!storage || !item_size || item_size > UINT_MAX / 2 || !capacity || (order == AIO_PRIORITY && !before))
         return AIO_EINVAL;
     queue->items = (unsigned char *)storage;
     queue->capacity = capacity;
@@ -6009,7 +6021,7 @@ static int aio_subscription_take_(struct aio_subscription *subscription, void *i
         subscription->next += missed;
         return AIO_EOVERFLOW;
     }
-    at = at >= behind ? at - behind : at + broadcast->capacity - behind;
+    at = at >= behind ? at - (size_t)behind : at + broadcast->capacity - (size_t)behind;
     aio_item_copy_(item, broadcast->items + at * broadcast->size, broadcast->size);
     subscription->next++;
     return 0;
@@ -6313,7 +6325,7 @@ struct aio_set_ {
     size_t n, pending, ended;           /* ended: with what one waits for: see aio_set_is_over_ */
     struct aio_watching_ *watching;     /* n of them */
     struct aio_watching_ *first, *last; /* those that have ended and were not handed out, in their order */
-    struct aio_node *waiter;            /* the task that waits */
+    AIO_LIST_ waiter;                   /* the task that waits */
     struct aio_node timer;
     aio_time timeout;
     struct aio_coro *failed;            /* the first one that did */
@@ -6625,7 +6637,8 @@ AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, b
     if (!entry)
         return;
     entry->drained &= (uint8_t)~ready;
-    entry->hangup |= hangup;
+    if (hangup)
+        entry->hangup = true;
     if (ready & AIO_READABLE)
         aio_fd_wake_(loop, entry, 0, &aio_ok_);
     if (ready & AIO_WRITABLE)
