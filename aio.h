@@ -57,16 +57,37 @@
      AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two)
      AIO_MALLOC(n)   malloc    and
      AIO_FREE(p)       free    where memory comes from
-     AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over
+     AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over; on bare metal 4
      AIO_BUDGET        128     operations that complete at once before a task must yield (what it fills in
                                that time, a bounded buffer say, must hold that much, or it yields itself)
-     AIO_TRACE_DEPTH    16     places that an error remembers on its way up (an even number)
+     AIO_TRACE_DEPTH    16     places that an error remembers on its way up (an even number; 0: none)
      AIO_SLOW_STEP  AIO_MS(100) AIO_DEBUG: a step that takes longer is reported
      AIO_ASSERT_FAILED(message)  what a broken assertion does; prints and aborts by default
      AIO_CHECK_SWITCH    1     make an await inside your own switch a compile-time warning
-     AIO_THREAD_LOCAL          __thread; define it empty where there are no threads
-   Without a poller header, two hooks of yours drive the loop: AIO_NOW() gives the time in
-   nanoseconds, AIO_IDLE(timeout) waits so long (< 0: for ever) or until something happened.
+     AIO_THREAD_LOCAL          __thread; define it empty where there are no threads (on bare metal it is)
+     AIO_STRINGS         1     0: no names, files and messages in the program. Assertions, reports and aio_dump
+                               work as before, and have nothing to say
+     AIO_FRAME_SYMBOLS   0     1: every AIO_CORO(name) leaves a symbol name_frame_bytes_ of the size of its frame:
+                               nm -S --size-sort file.o | grep _frame_bytes_ is the list of all
+     AIO_MEMORY          0     1: define memcpy, memmove, memset and memcmp, which compilers call by themselves, for
+                               programs without any C library (weak, where the compiler can)
+
+   Bare metal: without a poller header, two hooks of yours, functions or macros, drive the loop.
+     AIO_NOW()                 the time: a counter that starts anywhere and never goes back
+     AIO_IDLE(timeout)         waits until something happens, or so long at most; < 0: no limit. It may return early,
+                               and nothing but the battery suffers if it returns at once
+     AIO_TICK_HZ         0     n: AIO_NOW() counts n ticks a second, in 32 bits that wrap, and AIO_IDLE gets ticks
+                               (int32_t). 0: both are in nanoseconds, of 64 bits
+     AIO_TIME_32         0     1: aio_time has 32 bits and counts those ticks (AIO_TICK_HZ is 1000 then, if you say
+                               nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds
+   Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it. AIO_IDLE is called with
+   interrupts masked, after a last look has found nothing posted, so that no wake-up is lost in between: what it
+   sleeps by must end at an interrupt that is pending, though masked. WFI does, on Cortex-M and RISC-V; on AVR it is
+   sei() directly followed by sleep_cpu(). How interrupts are masked is known for these three; elsewhere say it:
+     AIO_CRITICAL_ENTER()      masks them, and gives a uint32_t for
+     AIO_CRITICAL_EXIT(state)  which puts them back as they were
+   Under an RTOS, whose own calls do the waiting, define one more, and AIO_IDLE is called with nothing masked:
+     AIO_WAKE()                ends an AIO_IDLE, or the next one: gives a semaphore that AIO_IDLE takes
 
    Limits: 32,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
    count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes, results
@@ -125,8 +146,18 @@
 #define AIO_SLAB_BYTES 16384
 #endif
 #endif
+/* No operating system: hooks, interrupts instead of threads, small stacks. */
+#if defined __AVR__ || (defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M') || (defined __riscv && !defined __linux__)
+#define AIO_BARE_ 1
+#else
+#define AIO_BARE_ !__STDC_HOSTED__
+#endif
 #ifndef AIO_MAX_DIRECT
+#if AIO_BARE_
+#define AIO_MAX_DIRECT 4
+#else
 #define AIO_MAX_DIRECT 64
+#endif
 #endif
 #ifndef AIO_BUDGET
 #define AIO_BUDGET 128
@@ -136,6 +167,21 @@
 #endif
 #ifndef AIO_SLOW_STEP
 #define AIO_SLOW_STEP AIO_MS(100)
+#endif
+#ifndef AIO_STRINGS
+#define AIO_STRINGS 1
+#endif
+#ifndef AIO_FRAME_SYMBOLS
+#define AIO_FRAME_SYMBOLS 0
+#endif
+#ifndef AIO_MEMORY
+#define AIO_MEMORY 0
+#endif
+#ifndef AIO_TIME_32
+#define AIO_TIME_32 0
+#endif
+#ifndef AIO_TICK_HZ
+#define AIO_TICK_HZ (AIO_TIME_32 ? 1000 : 0)
 #endif
 #ifndef AIO_CHECK_SWITCH
 #if defined __clang__ || (defined __GNUC__ && __GNUC__ >= 8 && !defined __AVR__)
@@ -154,8 +200,17 @@
 #if AIO_BUDGET < 1
 #error "AIO_BUDGET must be at least 1"
 #endif
-#if AIO_TRACE_DEPTH < 2 || AIO_TRACE_DEPTH % 2
-#error "AIO_TRACE_DEPTH must be even and at least 2"
+#if AIO_TRACE_DEPTH < 0 || AIO_TRACE_DEPTH % 2
+#error "AIO_TRACE_DEPTH must be even, or 0"
+#endif
+#if AIO_TIME_32 && AIO_TICK_HZ < 1
+#error "AIO_TIME_32 counts ticks: AIO_TICK_HZ says how many a second has"
+#endif
+#if AIO_TICK_HZ < 0 || AIO_TICK_HZ > 1000000000
+#error "AIO_TICK_HZ must be 1 to 1000000000 ticks a second, or 0"
+#endif
+#if !AIO_STRINGS && AIO_DEBUG
+#error "AIO_DEBUG has something to say: it needs AIO_STRINGS 1"
 #endif
 #if AIO_POOL_BYTES && (!AIO_POOL || AIO_DEBUG)
 #error "AIO_POOL_BYTES needs AIO_POOL 1 and AIO_DEBUG 0"
@@ -191,7 +246,7 @@
 #define AIO_FALLTHROUGH_ (void)0
 #endif
 #ifndef AIO_THREAD_LOCAL
-#if defined __TINYC__ || !__STDC_HOSTED__
+#if defined __TINYC__ || AIO_BARE_
 #define AIO_THREAD_LOCAL
 #elif defined __GNUC__ || defined __clang__
 #define AIO_THREAD_LOCAL __thread
@@ -231,21 +286,57 @@ extern "C" {
 
 /* -------------------------------------------------------------------------- time and errors */
 
-/* A point in time or a span, in nanoseconds; points are on the poller's monotonic clock. */
+/* A point in time or a span, in nanoseconds; points are on the poller's monotonic clock. AIO_TIME_32: in ticks,
+   and points go round, so that two of them are compared by their difference. */
+#if AIO_TIME_32
+typedef int32_t aio_time;
+#define AIO_FOREVER INT32_MAX           /* as a timeout: none */
+#define AIO_UNITS_ AIO_TICK_HZ          /* of aio_time in a second */
+#define AIO_LONGEST_ ((aio_time)0x40000000)
+#else
 typedef int64_t aio_time;
-#define AIO_SEC(x) AIO_SPAN_(x, 1e9)    /* x is evaluated once; more than 291 years: AIO_FOREVER */
-#define AIO_MS(x) AIO_SPAN_(x, 1e6)
-#define AIO_US(x) AIO_SPAN_(x, 1e3)
-#define AIO_FOREVER INT64_MAX           /* as a timeout: none */
+#define AIO_FOREVER INT64_MAX
+#define AIO_UNITS_ 1000000000
+#define AIO_LONGEST_ INT64_MAX
+#define AIO_TICK_ (AIO_TICK_HZ ? (1000000000 + AIO_TICK_HZ - 1) / (AIO_TICK_HZ + !AIO_TICK_HZ) : 1)
+#endif
+/* Spans. x, an integer or not, is evaluated once. What is too long is AIO_FOREVER: more than 291 years; under
+   AIO_TIME_32, more than 2^30 ticks, and if x is a constant gcc does not compile that. */
+#define AIO_SEC(x) AIO_SPAN_(x, 1)
+#define AIO_MS(x) AIO_SPAN_(x, 1000)
+#define AIO_US(x) AIO_SPAN_(x, 1000000)
 
 /* A double that is too large has no value as an aio_time: it may turn negative, and a long wait into none. */
-#define AIO_CLAMP_(ns) ((ns) > -9.2e18 && (ns) < 9.2e18 ? (aio_time)(ns) : (ns) > 0 ? AIO_FOREVER : -AIO_FOREVER)
-static inline aio_time aio_span_(double ns) { return AIO_CLAMP_(ns); }
+#if AIO_TIME_32
+#define AIO_CLAMP_(t) ((t) > -1073741824. && (t) <= 1073741824. ? \
+    (aio_time)(t) + ((t) > (double)(aio_time)(t)) : (t) > 0 ? AIO_FOREVER : -AIO_LONGEST_)
+#else
+#define AIO_CLAMP_(t) ((t) > -9.2e18 && (t) < 9.2e18 ? (aio_time)(t) : (t) > 0 ? AIO_FOREVER : -AIO_FOREVER)
+#endif
+static inline aio_time aio_span_(double t) { return AIO_CLAMP_(t); }
+/* x parts of a second of which it has `parts`, rounded up: integers, for machines that count in nothing else. */
+static inline aio_time aio_span_int_(int64_t x, int32_t parts)
+{
+    int32_t times = AIO_UNITS_ / parts, every = parts / AIO_UNITS_;
+    if (times && AIO_UNITS_ % parts == 0)
+        return x > AIO_LONGEST_ / times ? AIO_FOREVER : x < -(AIO_LONGEST_ / times) ? -AIO_LONGEST_ :
+            (aio_time)((aio_time)x * times);
+    if (every && parts % AIO_UNITS_ == 0 && x >= INT32_MIN && x <= INT32_MAX)
+        return (aio_time)((int32_t)x / every + ((int32_t)x % every > 0));
+    return aio_span_((double)x * AIO_UNITS_ / (double)parts);
+}
 #if defined __GNUC__ || defined __clang__
-#define AIO_SPAN_(x, unit) \
-    (__builtin_constant_p(x) ? AIO_CLAMP_((double)(x) * (unit)) : aio_span_((double)(x) * (unit)))
+#define AIO_SPAN_(x, parts) \
+    (__builtin_constant_p(x) ? AIO_SHORT_ENOUGH_(AIO_CLAMP_((double)(x) * AIO_UNITS_ / (parts))) : \
+     AIO_IS_INT_(x) ? aio_span_int_((int64_t)(x), (parts)) : aio_span_((double)(x) * AIO_UNITS_ / (parts)))
+#define AIO_IS_INT_(x) (sizeof (x) <= 4 && (__typeof__((x) + 0))1 / 2 == 0)
 #else                                   /* a constant for a constant */
-#define AIO_SPAN_(x, unit) ((aio_time)((x) * (unit)))
+#define AIO_SPAN_(x, parts) ((aio_time)((x) * (AIO_UNITS_ * 1. / (parts))))
+#endif
+#if AIO_TIME_32 && defined __GNUC__ && !defined __clang__ && !defined __cplusplus
+#define AIO_SHORT_ENOUGH_(t) ((t) + 0 * (aio_time)sizeof(char [(t) == AIO_FOREVER ? -1 : 1]))
+#else
+#define AIO_SHORT_ENOUGH_(t) (t)
 #endif
 
 /* Error codes. Values are the negative errno of Linux, and the POSIX headers map the others of the
@@ -284,11 +375,23 @@ struct aio_op_;
 #endif
 #define AIO_LIST_ AIO_EVEN_ struct aio_node *
 
+#if AIO_STRINGS
+#define AIO_TEXT_(text) (text)
+#define AIO_NAMED_(name, file) (name), (file),
+#define AIO_HERE_ __FILE__, __LINE__
+#else
+#define AIO_TEXT_(text) ""
+#define AIO_NAMED_(name, file)
+#define AIO_HERE_ NULL, 0
+#endif
+
 /* What is common to all coroutines of one kind. Read only. */
 struct aio_type {
     struct aio_coro *(*body)(struct aio_coro *self, struct aio_coro *ret);
+#if AIO_STRINGS
     const char *name;                   /* as it stands in AIO_CORO(name) */
     const char *file;
+#endif
     size_t size;                        /* of the frame */
     size_t bin;                         /* AIO_BIN_(size) */
 };
@@ -351,7 +454,7 @@ struct aio_node {
     uint8_t place;                      /* AIO_AT_... */
     uint8_t flags;                      /* AIO_N_... */
     uint8_t cancels;                    /* of a task: requests to cancel, counted */
-    uint8_t refs;                       /* of a task: the loop's, the group's, the handle's */
+    uint8_t refs;                       /* of a task: the loop's, the group's, the handle's. Of a callback: posted */
     uint32_t seq;                       /* of a task: order of creation */
 } AIO_EVEN_;
 
@@ -409,11 +512,12 @@ struct aio_deadline_ {
 
 /* One place of a traceback: this coroutine, at this line. */
 struct aio_place_ { const struct aio_type *type; uint32_t line; };
+enum { AIO_TRACE_PLACES_ = AIO_TRACE_DEPTH ? AIO_TRACE_DEPTH : 2 };
 struct aio_trace {
     const struct aio_coro *last;        /* private: the frame that added itself last */
     int error;
     unsigned count;                     /* of places in all; more than fit lose the middle ones */
-    struct aio_place_ places[AIO_TRACE_DEPTH];
+    struct aio_place_ places[AIO_TRACE_PLACES_];
 };
 
 /* Where text goes: embed it in a struct of yours, or write to a file. text is not terminated. */
@@ -514,7 +618,9 @@ struct aio_loop {
 #if AIO_DEBUG
     const char *stack;                  /* where the C stack of its run begins */
 #endif
+#if AIO_TRACE_DEPTH
     struct aio_trace trace;             /* of the error raised last */
+#endif
 };
 
 /* -------------------------------------------------------------------------------- the frame */
@@ -581,7 +687,7 @@ enum {
 /* The free list of the pool that a size belongs to; 0: it is too large for one. */
 #define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
 #define AIO_SIZE_(type) sizeof(type), AIO_BIN_(sizeof(type))    /* the end of a struct aio_type */
-#define AIO_OP_TYPE_(name) { name##_body_, #name, NULL, 0, 0 }  /* of operations, which know their size */
+#define AIO_OP_TYPE_(name) { name##_body_, AIO_NAMED_(#name, NULL) 0, 0 }  /* of operations, which know their size */
 
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
@@ -614,8 +720,14 @@ AIO_API_ AIO_NORETURN_ void aio_assert_failed_(const char *message, const char *
                                                const char *file, uint32_t line);
 
 /* A broken promise of the caller's: says so, naming a coroutine and a place, and ends the program. */
+#if AIO_STRINGS
 #define AIO_ASSERT(condition, message, name, file, line) \
     (aio_likely_(condition) ? (void)0 : aio_assert_failed_((message), (name), (file), (line)))
+#else
+#define AIO_ASSERT(condition, message, name, file, line) \
+    ((void)sizeof(name), (void)sizeof(file), (void)sizeof(line), \
+     aio_likely_(condition) ? (void)0 : aio_assert_failed_(NULL, NULL, NULL, 0))
+#endif
 
 static inline void *aio_alloc_(size_t size AIO_ORIGIN_TYPE_)
 {
@@ -737,6 +849,9 @@ static inline int aio_catch_(struct aio_coro *self, struct aio_coro *ret, bool o
     return aio_catch_slow_(self, ret, own, line);
 }
 
+/* The body has no resume point for its pc: it is one without AIO_FINALLY, on its way out. */
+AIO_API_ void aio_expect_finally_(const struct aio_coro *self);
+
 static inline struct aio_coro *aio_finish_(struct aio_coro *self)
 {
     if (aio_likely_(!(self->flags & (AIO_F_OPEN_ | AIO_F_FINALLY_ | AIO_F_PLACED_))))
@@ -767,16 +882,24 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
    belong there. */
 #define AIO_CORO(name) \
     const struct aio_type *name##_type_(void); \
+    AIO_FRAME_SYMBOL_(name) \
     static struct aio_coro *name##_body_(struct name *self, struct aio_coro *aio_ret_); \
     static struct aio_coro *name##_enter_(struct aio_coro *aio_self_, struct aio_coro *aio_ret_) \
     { return name##_body_((struct name *)(void *)aio_self_, aio_ret_); } \
     const struct aio_type *name##_type_(void) \
     { \
-        static const struct aio_type type = { name##_enter_, #name, __FILE__, AIO_SIZE_(struct name) }; \
+        static const struct aio_type type = { name##_enter_, AIO_NAMED_(#name, __FILE__) AIO_SIZE_(struct name) }; \
         return &type; \
     } \
     AIO_DIAGNOSE_ \
     static struct aio_coro *name##_body_(struct name *self, struct aio_coro *aio_ret_)
+
+#if AIO_FRAME_SYMBOLS                   /* in a section of its own, which --gc-sections drops */
+#define AIO_FRAME_SYMBOL_(name) static const char name##_frame_bytes_[sizeof(struct name)] \
+    __attribute__((used, section(".rodata.aio_frames." #name))) = { 0 };
+#else
+#define AIO_FRAME_SYMBOL_(name)
+#endif
 
 /* From here to AIO_END, compilers look for locals that are lost at an await. */
 #if defined __clang__
@@ -922,8 +1045,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_END \
     AIO_FALLTHROUGH_; case AIO_POINT_(2): break; \
     default: \
-        AIO_ASSERT(self->aio.pc == AIO_PC_FINALLY_, "resumed at a place that does not exist (an " \
-            "await inside a switch of its own?)", self->aio.type->name, self->aio.type->file, 0); \
+        aio_expect_finally_(&self->aio); \
     } AIO_DIAGNOSE_END_ return aio_finish_(&self->aio)
 
 /* AIO_FINALLY; from here to AIO_END is cleanup. It runs exactly once, whether the body returned,
@@ -1541,7 +1663,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_lock_acquire(struct aio_lock *lock);
 AIO_API_ AIO_MUST_USE_ bool aio_lock_try_acquire(struct aio_lock *lock);
 /* Releases it, or hands it to the task that waits longest. From any task or callback. One that is not held
    asserts. */
-#define aio_lock_release(lock) aio_lock_release_((lock), __FILE__, __LINE__)
+#define aio_lock_release(lock) aio_lock_release_((lock), AIO_HERE_)
 AIO_API_ void aio_lock_release_(struct aio_lock *lock, const char *file, uint32_t line);
 /* Was it taken by the task that runs now? What cleanup asks, for its acquire may have been cancelled:
    if (aio_lock_held(&lock)) aio_lock_release(&lock);
@@ -1564,7 +1686,7 @@ struct aio_condition { AIO_LIST_ waiters; /* private */ };
 /* Releases the lock, waits until notified, and takes the lock again before it returns, whatever it returns:
    a cancelled waiter has the lock, too, and passes a notification that it had got on to the next one. The
    lock must be held when this is called, or it asserts. */
-#define aio_condition_wait(condition, lock) aio_condition_wait_((condition), (lock), __FILE__, __LINE__)
+#define aio_condition_wait(condition, lock) aio_condition_wait_((condition), (lock), AIO_HERE_)
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_condition_wait_(struct aio_condition *condition,
                                                             struct aio_lock *lock, const char *file, uint32_t line);
 /* Notifies the n that wait longest. They queue for the lock, which may be held or not. */
@@ -1586,7 +1708,7 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_semaphore_acquire(struct aio_semapho
 AIO_API_ AIO_MUST_USE_ bool aio_semaphore_try_acquire(struct aio_semaphore *semaphore);
 /* Gives one back, or hands it to the task that waits longest. Also to add permits that were never taken,
    unless it is bounded. */
-#define aio_semaphore_release(semaphore) aio_semaphore_release_((semaphore), __FILE__, __LINE__)
+#define aio_semaphore_release(semaphore) aio_semaphore_release_((semaphore), AIO_HERE_)
 AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char *file, uint32_t line);
 
 /* A permit that knows whether it is one: zeroed, it is empty. For frames, whose cleanup cannot know otherwise
@@ -1594,11 +1716,11 @@ AIO_API_ void aio_semaphore_release_(struct aio_semaphore *semaphore, const char
 struct aio_permit { struct aio_semaphore *semaphore; /* read only: NULL: empty */ };
 /* As aio_semaphore_acquire, and fills *permit, which must be empty (or it asserts) and must live as long as
    the wait. */
-#define aio_semaphore_take(semaphore, permit) aio_semaphore_take_((semaphore), (permit), __FILE__, __LINE__)
+#define aio_semaphore_take(semaphore, permit) aio_semaphore_take_((semaphore), (permit), AIO_HERE_)
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_semaphore_take_(struct aio_semaphore *semaphore,
                                                             struct aio_permit *permit, const char *file, uint32_t line);
 /* Gives it back and empties it. An empty one: does nothing. */
-#define aio_permit_return(permit) aio_permit_return_((permit), __FILE__, __LINE__)
+#define aio_permit_return(permit) aio_permit_return_((permit), AIO_HERE_)
 AIO_API_ void aio_permit_return_(struct aio_permit *permit, const char *file, uint32_t line);
 
 /* A place where so many tasks meet, again and again. */
@@ -1626,7 +1748,7 @@ struct aio_wait_group {
 };
 AIO_API_ void aio_wait_group_add(struct aio_wait_group *group, size_t n);
 /* One is done. One too many asserts. */
-#define aio_wait_group_done(group) aio_wait_group_done_((group), __FILE__, __LINE__)
+#define aio_wait_group_done(group) aio_wait_group_done_((group), AIO_HERE_)
 AIO_API_ void aio_wait_group_done_(struct aio_wait_group *group, const char *file, uint32_t line);
 /* Waits until the count is 0. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_wait_group_wait(struct aio_wait_group *group);
@@ -1680,22 +1802,22 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
                                     size_t item_size, size_t capacity, bool (*before)(const void *a, const void *b));
 /* aio_queue_put(queue, &item): an awaitable: waits until there is room. AIO_ESHUTDOWN: it was shut down. */
 #define aio_queue_put(queue, item) \
-    aio_queue_put_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_put_((queue), (item), sizeof *(item), AIO_HERE_)
 /* aio_queue_get(queue, &item): an awaitable: waits until there is an item, and copies it to item.
    AIO_ESHUTDOWN: it was shut down, and is empty. */
 #define aio_queue_get(queue, item) \
-    aio_queue_get_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_get_((queue), (item), sizeof *(item), AIO_HERE_)
 /* aio_queue_next(queue, &item): the same with the result 1, or 0 instead of AIO_ESHUTDOWN. Made for AIO_WHILE: a
    consumer that ends when the queue was shut down, without an error. */
 #define aio_queue_next(queue, item) \
-    aio_queue_next_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_next_((queue), (item), sizeof *(item), AIO_HERE_)
 /* The same without waiting: 0, AIO_EAGAIN (full; empty), AIO_ESHUTDOWN. */
 #define aio_queue_put_nowait(queue, item) \
-    aio_queue_put_nowait_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_put_nowait_((queue), (item), sizeof *(item), AIO_HERE_)
 #define aio_queue_get_nowait(queue, item) \
-    aio_queue_get_nowait_((queue), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_get_nowait_((queue), (item), sizeof *(item), AIO_HERE_)
 /* An item that was got is done. Once too often asserts. */
-#define aio_queue_task_done(queue) aio_queue_task_done_((queue), __FILE__, __LINE__)
+#define aio_queue_task_done(queue) aio_queue_task_done_((queue), AIO_HERE_)
 /* An awaitable: waits until every item that was ever put has been reported as done. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_queue_join(struct aio_queue *queue);
 /* No more puts: who waits to put gets AIO_ESHUTDOWN, and so does who gets when it is empty (or 0, by aio_queue_next;
@@ -1771,17 +1893,17 @@ AIO_API_ void aio_channel_init_(struct aio_channel *channel, void *storage, size
 /* aio_channel_send(channel, &item): an awaitable: waits until there is room, or, without any, until it was
    received. Errors: AIO_ESHUTDOWN (this end is closed), AIO_EPIPE (the receiver's is). */
 #define aio_channel_send(channel, item) \
-    aio_queue_put_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_put_(&(channel)->queue, (item), sizeof *(item), AIO_HERE_)
 /* aio_channel_recv(channel, &item): an awaitable with the result 1: an item was received; 0: the sender's end
    is closed, and the channel empty (or this end is closed). Made for AIO_WHILE. */
 #define aio_channel_recv(channel, item) \
-    aio_queue_next_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_next_(&(channel)->queue, (item), sizeof *(item), AIO_HERE_)
 /* The same without waiting: 0, AIO_EAGAIN, AIO_ESHUTDOWN (closed, and empty), AIO_EPIPE (to send: the receiver's
    end is closed). */
 #define aio_channel_try_send(channel, item) \
-    aio_queue_put_nowait_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_put_nowait_(&(channel)->queue, (item), sizeof *(item), AIO_HERE_)
 #define aio_channel_try_recv(channel, item) \
-    aio_queue_get_nowait_(&(channel)->queue, (item), sizeof *(item), __FILE__, __LINE__)
+    aio_queue_get_nowait_(&(channel)->queue, (item), sizeof *(item), AIO_HERE_)
 /* Closes the sender's end: what is in it can still be received; who waits to send gets AIO_ESHUTDOWN. */
 AIO_API_ void aio_channel_close_send(struct aio_channel *channel);
 /* Closes the receiver's end: what is in it is dropped; who waits to send gets AIO_EPIPE, to receive 0. */
@@ -1810,13 +1932,13 @@ AIO_API_ void aio_broadcast_init_(struct aio_broadcast *broadcast, void *storage
 AIO_API_ void aio_broadcast_subscribe(struct aio_broadcast *broadcast, struct aio_subscription *subscription);
 /* aio_broadcast_send(broadcast, &item): 0, or AIO_ESHUTDOWN: it is closed. */
 #define aio_broadcast_send(broadcast, item) \
-    aio_broadcast_send_((broadcast), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_broadcast_send_((broadcast), (item), sizeof *(item), AIO_HERE_)
 AIO_API_ int aio_broadcast_send_(struct aio_broadcast *broadcast, const void *item, size_t size,
                                  const char *file, uint32_t line);
 /* aio_broadcast_recv(subscription, &item): an awaitable: 1: the next item, or 0: it is closed, and there are no
    more. AIO_EOVERFLOW, once each time that items were missed: the next call gives the oldest that is left. */
 #define aio_broadcast_recv(subscription, item) \
-    aio_broadcast_recv_((subscription), (item), sizeof *(item), __FILE__, __LINE__)
+    aio_broadcast_recv_((subscription), (item), sizeof *(item), AIO_HERE_)
 AIO_API_ AIO_MUST_USE_ struct aio_int *aio_broadcast_recv_(struct aio_subscription *subscription, void *item,
                                                            size_t size, const char *file, uint32_t line);
 AIO_API_ void aio_broadcast_close(struct aio_broadcast *broadcast);
@@ -1839,12 +1961,12 @@ AIO_API_ void aio_watch_init_(struct aio_watch *watch, void *value, size_t size)
 /* The watcher has seen nothing yet: its first look finds the present value. It needs no ending. */
 AIO_API_ void aio_watch_subscribe(struct aio_watch *watch, struct aio_watcher *watcher);
 /* aio_watch_set(watch, &value): copies the value, and wakes who waits for a new one. 0, or AIO_ESHUTDOWN. */
-#define aio_watch_set(watch, value) aio_watch_set_((watch), (value), sizeof *(value), __FILE__, __LINE__)
+#define aio_watch_set(watch, value) aio_watch_set_((watch), (value), sizeof *(value), AIO_HERE_)
 AIO_API_ int aio_watch_set_(struct aio_watch *watch, const void *value, size_t size, const char *file, uint32_t line);
 /* aio_watch_next(watcher, &value): an awaitable: 1, and the latest value, as soon as it is another than the one
    this watcher saw last; 0: it is closed, and nothing new came. */
 #define aio_watch_next(watcher, value) \
-    aio_watch_next_((watcher), (value), sizeof *(value), __FILE__, __LINE__)
+    aio_watch_next_((watcher), (value), sizeof *(value), AIO_HERE_)
 AIO_API_ AIO_MUST_USE_ struct aio_int *aio_watch_next_(struct aio_watcher *watcher, void *value, size_t size,
                                                        const char *file, uint32_t line);
 AIO_API_ void aio_watch_close(struct aio_watch *watch);
@@ -1998,8 +2120,9 @@ AIO_API_ bool aio_callback_pending(const struct aio_callback *callback);
 /* When a timer's callback is due; AIO_FOREVER: it waits for no point in time. */
 AIO_API_ aio_time aio_callback_when(const struct aio_callback *callback);
 /* Calls callback->fn from the loop, in the order of the posts. The one function that any thread,
-   signal handler or interrupt may call; lock-free. Post it again only after fn has begun, and nothing once
-   the loop is being closed. */
+   signal handler or interrupt may call; lock-free where the machine is, with interrupts masked for a few
+   instructions where it is not. Posted again before fn has begun, it is called once: however often an
+   interrupt comes, nothing piles up. Post nothing once the loop is being closed. */
 AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback);
 /* Calls callback->fn when the loop is closed, newest first. For libraries that hold something open. */
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback);
@@ -2080,11 +2203,6 @@ AIO_API_ struct aio_coro *aio_frame_new(const struct aio_type *type, size_t size
 #endif
 #define aio_memset_(p, c, n) __builtin_memset((p), (c), (n))
 #define aio_memcpy_(d, s, n) __builtin_memcpy((d), (s), (n))
-#define aio_load_(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define aio_take_all_(p) __atomic_exchange_n((p), (struct aio_node *)NULL, __ATOMIC_ACQUIRE)
-#define aio_push_(p, expected, value) __atomic_compare_exchange_n((p), (expected), (value), true, \
-    __ATOMIC_RELEASE, __ATOMIC_RELAXED)
-#define aio_abort_() __builtin_abort()
 #else
 #include <stdlib.h>
 #include <string.h>
@@ -2094,29 +2212,163 @@ AIO_API_ struct aio_coro *aio_frame_new(const struct aio_type *type, size_t size
 #endif
 #define aio_memset_(p, c, n) memset((p), (c), (n))
 #define aio_memcpy_(d, s, n) memcpy((d), (s), (n))
-/* A compiler without atomics has no threads here; signals and interrupts are all that may post. */
-#define aio_load_(p) (*(struct aio_node *volatile *)(p))
-static inline struct aio_node *aio_take_all_(struct aio_node **p)
+#endif
+
+/* The end, when nothing can be said any more. */
+#if !(defined __GNUC__ || defined __clang__)
+#define aio_abort_() abort()
+#elif !AIO_BARE_
+#define aio_abort_() __builtin_abort()
+#elif defined __AVR__                   /* its trap is a call of abort, which is not there */
+#define aio_abort_() do { } while (1)
+#else
+#define aio_abort_() __builtin_trap()
+#endif
+
+/* How interrupts are masked. */
+#ifndef AIO_CRITICAL_ENTER
+#if defined __GNUC__ && defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M'
+static inline uint32_t aio_mask_(void)
 {
-    struct aio_node *all = *p;
-    *p = NULL;
+    uint32_t state;
+    __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(state) : : "memory");
+    return state;
+}
+static inline void aio_unmask_(uint32_t state) { __asm__ volatile("msr primask, %0" : : "r"(state) : "memory"); }
+#elif defined __GNUC__ && defined __riscv && AIO_BARE_
+static inline uint32_t aio_mask_(void)
+{
+    uintptr_t state;
+    __asm__ volatile("csrrci %0, mstatus, 8" : "=r"(state) : : "memory");
+    return state & 8;
+}
+static inline void aio_unmask_(uint32_t state)
+{
+    uintptr_t bits = state;
+    __asm__ volatile("csrs mstatus, %0" : : "r"(bits) : "memory");
+}
+#elif defined __GNUC__ && defined __AVR__
+static inline uint32_t aio_mask_(void)
+{
+    uint8_t state;
+    __asm__ volatile("in %0, __SREG__\n\tcli" : "=r"(state) : : "memory");
+    return state;
+}
+static inline void aio_unmask_(uint32_t state)
+{
+    __asm__ volatile("out __SREG__, %0" : : "r"((uint8_t)state) : "memory");
+}
+#elif defined AIO_NOW && !defined AIO_WAKE && AIO_BARE_
+#error "how are interrupts masked here? Define AIO_CRITICAL_ENTER() and AIO_CRITICAL_EXIT(state)"
+#else                                   /* hooks of a program that has no interrupts */
+#define aio_mask_() 0
+#define aio_unmask_(state) (void)(state)
+#endif
+#define AIO_CRITICAL_ENTER() aio_mask_()
+#define AIO_CRITICAL_EXIT(state) aio_unmask_(state)
+#endif
+
+/* What others may write: the inbox, and whether a callback is in it. */
+#if defined __GCC_ATOMIC_POINTER_LOCK_FREE && __GCC_ATOMIC_POINTER_LOCK_FREE == 2
+#define aio_load_(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+static inline struct aio_node *aio_take_all_(struct aio_node **inbox)
+{
+    return __atomic_exchange_n(inbox, (struct aio_node *)NULL, __ATOMIC_ACQUIRE);
+}
+/* True: it was empty. */
+static inline bool aio_push_(struct aio_node **inbox, struct aio_node *node)
+{
+    struct aio_node *first = __atomic_load_n(inbox, __ATOMIC_RELAXED);
+    do
+        node->link.next = first;
+    while (!__atomic_compare_exchange_n(inbox, &first, node, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+    return !first;
+}
+/* True: it is posted by this call. */
+static inline bool aio_posted_set_(uint8_t *posted) { return !__atomic_exchange_n(posted, 1, __ATOMIC_ACQ_REL); }
+static inline void aio_posted_clear_(uint8_t *posted) { __atomic_store_n(posted, 0, __ATOMIC_RELEASE); }
+#else
+/* Without atomics there are no threads here: signals and interrupts are all that may post. */
+#define aio_load_(p) (*(struct aio_node *volatile *)(p))
+static inline struct aio_node *aio_take_all_(struct aio_node **inbox)
+{
+    uint32_t state = AIO_CRITICAL_ENTER();
+    struct aio_node *all = *inbox;
+    *inbox = NULL;
+    AIO_CRITICAL_EXIT(state);
     return all;
 }
-static inline bool aio_push_(struct aio_node **p, struct aio_node **expected, struct aio_node *value)
+static inline bool aio_push_(struct aio_node **inbox, struct aio_node *node)
 {
-    bool same = *p == *expected;
-    if (same)
-        *p = value;
-    else
-        *expected = *p;
-    return same;
+    uint32_t state = AIO_CRITICAL_ENTER();
+    struct aio_node *first = *inbox;
+    node->link.next = first;
+    *inbox = node;
+    AIO_CRITICAL_EXIT(state);
+    return !first;
 }
-#define aio_abort_() abort()
+static inline bool aio_posted_set_(uint8_t *posted)
+{
+    uint32_t state = AIO_CRITICAL_ENTER();
+    bool first = !*posted;
+    *posted = 1;
+    AIO_CRITICAL_EXIT(state);
+    return first;
+}
+static inline void aio_posted_clear_(uint8_t *posted) { *(volatile uint8_t *)posted = 0; }
 #endif
 #define AIO_STATIC_ASSERT_(condition, name) typedef char name[(condition) ? 1 : -1] AIO_UNUSED_
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+#if AIO_MEMORY
+/* Short, not fast. The loops must not be taken for what they are, or they would call themselves. */
+#if defined __clang__
+#define AIO_MEMORY_ __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp")))
+#else
+#define AIO_MEMORY_ __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#endif
+__attribute__((weak)) void *memcpy(void *to, const void *from, size_t n);
+AIO_MEMORY_ void *memcpy(void *to, const void *from, size_t n)
+{
+    unsigned char *t = (unsigned char *)to;
+    const unsigned char *f = (const unsigned char *)from;
+    while (n--)
+        *t++ = *f++;
+    return to;
+}
+
+__attribute__((weak)) void *memmove(void *to, const void *from, size_t n);
+AIO_MEMORY_ void *memmove(void *to, const void *from, size_t n)
+{
+    unsigned char *t = (unsigned char *)to;
+    const unsigned char *f = (const unsigned char *)from;
+    if ((uintptr_t)t <= (uintptr_t)f)
+        return memcpy(to, from, n);
+    while (n--)
+        t[n] = f[n];
+    return to;
+}
+
+__attribute__((weak)) void *memset(void *to, int value, size_t n);
+AIO_MEMORY_ void *memset(void *to, int value, size_t n)
+{
+    unsigned char *t = (unsigned char *)to;
+    while (n--)
+        *t++ = (unsigned char)value;
+    return to;
+}
+
+__attribute__((weak)) int memcmp(const void *a, const void *b, size_t n);
+AIO_MEMORY_ int memcmp(const void *a, const void *b, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)a, *q = (const unsigned char *)b;
+    while (n && *p == *q)
+        p++, q++, n--;
+    return n ? *p - *q : 0;
+}
 #endif
 
 #define AIO_DEF_IS_extern 0
@@ -2154,6 +2406,7 @@ static struct aio_coro *aio_constant_error_(int error)
 
 /* ----------------------------------------------------------------------------------- text */
 
+#if AIO_STRINGS
 struct aio_error_text_ { int error; const char *name, *text; };
 static const struct aio_error_text_ aio_error_texts_[] = {
     { 0, "0", "no error" },
@@ -2210,6 +2463,35 @@ AIO_API_ const char *aio_error_name(int error)
     const struct aio_error_text_ *found = aio_error_find_(error);
     return found ? found->name : NULL;
 }
+#else
+AIO_API_ const char *aio_strerror(int error)
+{
+    (void)error;
+    return "";
+}
+
+AIO_API_ const char *aio_error_name(int error)
+{
+    (void)error;
+    return NULL;
+}
+#endif
+
+#if AIO_STRINGS
+static const char *aio_name_of_(const struct aio_type *type) { return type->name; }
+static const char *aio_file_of_(const struct aio_type *type) { return type->file; }
+#else
+static const char *aio_name_of_(const struct aio_type *type)
+{
+    (void)type;
+    return "";
+}
+static const char *aio_file_of_(const struct aio_type *type)
+{
+    (void)type;
+    return NULL;
+}
+#endif
 
 static void aio_put_(struct aio_sink *sink, const char *text)
 {
@@ -2237,7 +2519,7 @@ static void aio_put_number_(struct aio_sink *sink, int64_t number, int least_dig
 /* 1.234 s */
 static void aio_put_seconds_(struct aio_sink *sink, aio_time time)
 {
-    int64_t ms = time / 1000000;
+    int64_t ms = (int64_t)(time / AIO_UNITS_) * 1000 + (int64_t)(time % AIO_UNITS_) * 1000 / AIO_UNITS_;
     aio_put_number_(sink, ms / 1000, 1);
     aio_put_(sink, ".");
     aio_put_number_(sink, ms % 1000, 3);
@@ -2262,7 +2544,7 @@ static void aio_put_place_(struct aio_sink *sink, const char *name, const char *
 /* The first half of the places stays, the second half is a ring: a deep chain loses its middle. */
 static unsigned aio_trace_index_(unsigned i)
 {
-    unsigned half = AIO_TRACE_DEPTH / 2;
+    unsigned half = AIO_TRACE_PLACES_ / 2;
     return i < half ? i : half + (i - half) % half;
 }
 
@@ -2273,9 +2555,42 @@ static void aio_trace_add_(struct aio_trace *trace, const struct aio_type *type,
     place->line = line;
 }
 
+#if AIO_TRACE_DEPTH
+/* How the error of c came up; NULL: others have come up since. */
+static const struct aio_trace *aio_trace_of_(const struct aio_loop *loop, const struct aio_coro *c)
+{
+    return c && loop->trace.last == c ? &loop->trace : NULL;
+}
+
+/* Remembers where an error came through: it goes on with the trace of ret, or begins a new one. */
+static AIO_COLD_ void aio_trace_(struct aio_loop *loop, struct aio_coro *self, const struct aio_coro *ret,
+                                 uint32_t line)
+{
+    struct aio_trace *trace = &loop->trace;
+    if (!ret || trace->last != ret || trace->error != self->error)
+        trace->count = 0;
+    trace->last = self;
+    trace->error = self->error;
+    aio_trace_add_(trace, self->type, line);
+}
+
+/* The error of `from` goes on as that of `to`, which is no place of its own. */
+static void aio_trace_pass_(struct aio_loop *loop, const struct aio_coro *from, const struct aio_coro *to)
+{
+    if (loop->trace.last != from || !to->error)
+        return;
+    loop->trace.last = to;
+    loop->trace.error = to->error;
+}
+#else
+#define aio_trace_of_(loop, c) ((void)(loop), (void)(c), (const struct aio_trace *)NULL)
+#define aio_trace_(loop, self, ret, line) ((void)(loop), (void)(self), (void)(ret), (void)(line))
+#define aio_trace_pass_(loop, from, to) ((void)(loop), (void)(from), (void)(to))
+#endif
+
 static void aio_put_trace_(struct aio_sink *sink, const struct aio_trace *trace)
 {
-    unsigned i, half = AIO_TRACE_DEPTH / 2;
+    unsigned i, half = AIO_TRACE_PLACES_ / 2;
     for (i = trace->count; i-- > 0;) {
         const struct aio_place_ *place = &trace->places[aio_trace_index_(i)];
         if (i >= half && i + half < trace->count) {     /* its slot holds an outer one now */
@@ -2286,7 +2601,7 @@ static void aio_put_trace_(struct aio_sink *sink, const struct aio_trace *trace)
             continue;
         }
         aio_put_(sink, "  ");
-        aio_put_place_(sink, place->type->name, place->type->file, place->line);
+        aio_put_place_(sink, aio_name_of_(place->type), aio_file_of_(place->type), place->line);
         aio_put_(sink, "\n");
     }
 }
@@ -2378,8 +2693,7 @@ static AIO_COLD_ void aio_report_place_(struct aio_loop *loop, const char *messa
     aio_loop_report(loop, &report);
 }
 
-static AIO_COLD_ void aio_report_(struct aio_loop *loop, const char *message, int error,
-                                  struct aio_coro *task, const struct aio_trace *trace)
+static AIO_COLD_ void aio_report_(struct aio_loop *loop, const char *message, int error, struct aio_coro *task)
 {
     struct aio_report report;
     aio_memset_(&report, 0, sizeof report);
@@ -2387,13 +2701,14 @@ static AIO_COLD_ void aio_report_(struct aio_loop *loop, const char *message, in
     report.error = error;
     report.task = (struct aio_any *)(void *)task;
     report.name = task ? aio_task_name_(task) : "";
-    report.trace = trace;
+    report.trace = aio_trace_of_(loop, task);
     aio_loop_report(loop, &report);
 }
 
 AIO_API_ AIO_COLD_ void aio_assert_failed_(const char *message, const char *name, const char *file,
                                            uint32_t line)
 {
+#if AIO_STRINGS
     struct aio_print_ print;
     aio_print_open_(&print, aio_thread_.poller);
     aio_put_(&print.sink, "aio: ");
@@ -2407,6 +2722,9 @@ AIO_API_ AIO_COLD_ void aio_assert_failed_(const char *message, const char *name
     aio_put_(&print.sink, message);
     aio_put_(&print.sink, "\n");
     aio_print_flush_(&print);
+#else
+    (void)message, (void)name, (void)file, (void)line;
+#endif
 #ifdef AIO_ASSERT_FAILED
     AIO_ASSERT_FAILED(message);
 #endif
@@ -2419,7 +2737,7 @@ AIO_API_ AIO_COLD_ void aio_assert_failed_(const char *message, const char *name
 
 static const char *aio_type_name_(const struct aio_coro *c)
 {
-    return c && c->type ? c->type->name : "future";
+    return c && c->type ? aio_name_of_(c->type) : AIO_TEXT_("future");
 }
 
 /* AIO_DEBUG: what a loop owns is touched by its own thread only. c: what is touched, or NULL. */
@@ -2625,7 +2943,7 @@ static bool aio_has_origin_(const struct aio_coro *c)
 static const char *aio_type_file_(const struct aio_coro *c)
 {
     const char *file = aio_has_origin_(c) ? aio_object_of_(c)->file : NULL;
-    return file ? file : c && c->type ? c->type->file : NULL;
+    return file ? file : c && c->type ? aio_file_of_(c->type) : NULL;
 }
 
 static uint32_t aio_origin_line_(const struct aio_coro *c)
@@ -2679,7 +2997,7 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
     aio_quarantine_put_(object);
 }
 #else
-static const char *aio_type_file_(const struct aio_coro *c) { return c && c->type ? c->type->file : NULL; }
+static const char *aio_type_file_(const struct aio_coro *c) { return c && c->type ? aio_file_of_(c->type) : NULL; }
 static uint32_t aio_origin_line_(const struct aio_coro *c)
 {
     (void)c;
@@ -2934,10 +3252,22 @@ static void aio_list_remove_(struct aio_node *node)
 
 /* -------------------------------------------------------------------------------- timers */
 
+/* How long from one point in time to a later one; negative: it is an earlier one. */
+static inline aio_time aio_time_between_(aio_time from, aio_time to)
+{
+#if AIO_TIME_32
+    if (to == AIO_FOREVER || from == AIO_FOREVER)   /* no point that anybody arms stands for it */
+        return to == from ? 0 : to == AIO_FOREVER ? AIO_FOREVER : -AIO_FOREVER;
+    return (aio_time)((uint32_t)to - (uint32_t)from);
+#else
+    return to - from;
+#endif
+}
+
 static bool aio_timer_before_(const struct aio_timer_slot_ *a, const struct aio_timer_slot_ *b)
 {
     if (a->deadline != b->deadline)
-        return a->deadline < b->deadline;
+        return aio_time_between_(a->deadline, b->deadline) > 0;
 #if UINTPTR_MAX > 0xffffffff
     return (int32_t)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
 #else
@@ -3062,20 +3392,27 @@ static void aio_timers_fire_(struct aio_loop *loop)
     if (!loop->timer_count)
         return;
     now = loop->poller->now(loop);
-    while (loop->timer_count && loop->timers[0].deadline <= now) {
+    while (loop->timer_count && aio_time_between_(loop->timers[0].deadline, now) >= 0) {
         struct aio_node *node = loop->timers[0].node;
         aio_timer_disarm_(loop, node);
         node->link.fire(loop, node);
     }
 }
 
-/* A span from now; what is too long to count never ends. */
+/* A span from now; what is too long to count never ends. A clock of ticks says when the last one was, which is up
+   to a tick ago: never early takes one more. */
 static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
 {
     aio_time now = loop->poller->now(loop);
     if (delay <= 0)
         return now;
-    return delay > INT64_MAX - now ? AIO_FOREVER : now + delay;
+#if AIO_TIME_32
+    delay = delay > AIO_LONGEST_ ? AIO_FOREVER : (aio_time)((uint32_t)now + (uint32_t)delay + 1);
+    return delay;
+#else
+    delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
+    return delay > AIO_LONGEST_ - now ? AIO_FOREVER : now + delay;
+#endif
 }
 
 /* ------------------------------------------------------------------------- parking and waking */
@@ -3623,8 +3960,7 @@ static AIO_COLD_ void aio_report_unseen_(struct aio_task *task, struct aio_coro 
 {
     struct aio_loop *loop = aio_loop_of_(task);
     if (loop && loop->open)
-        aio_report_(loop, "failed, and nobody looked at its error", root->error, root,
-                    loop->trace.last == root ? &loop->trace : NULL);
+        aio_report_(loop, AIO_TEXT_("failed, and nobody looked at its error"), root->error, root);
 }
 
 static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
@@ -3833,7 +4169,7 @@ static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_tas
     else if (aio_unlikely_(root->error != 0) && task->node.flags & AIO_N_SPAWNED_ &&
              root->error != AIO_ECANCELED) {
         root->flags |= AIO_F_SEEN_;
-        aio_report_(loop, "failed", root->error, root, loop->trace.last == root ? &loop->trace : NULL);
+        aio_report_(loop, AIO_TEXT_("failed"), root->error, root);
     }
     aio_unref_(task, root);
 }
@@ -3905,17 +4241,6 @@ AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro
     return c;
 }
 
-/* Remembers where an error came through: it goes on with the trace of ret, or begins a new one. */
-static AIO_COLD_ void aio_trace_(struct aio_coro *self, const struct aio_coro *ret, int error, uint32_t line)
-{
-    struct aio_trace *trace = &aio_thread_.loop->trace;
-    if (!ret || trace->last != ret || trace->error != error)
-        trace->count = 0;
-    trace->last = self;
-    trace->error = error;
-    aio_trace_add_(trace, self->type, line);
-}
-
 /* Did ret come back with the cancellation of the task that runs? Its await says so once; from then on
    the frames do, each for the one above it, so that a cleanup on the way may wait for other things. */
 static bool aio_is_own_(const struct aio_coro *ret)
@@ -3931,8 +4256,8 @@ static int aio_leave_with_(struct aio_coro *self, struct aio_coro *ret, bool is_
 {
     int error = ret->error;
     if (error) {
-        aio_trace_(self, ret, error, line);
         self->error = error;
+        aio_trace_(aio_thread_.loop, self, ret, line);
         self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (is_own ? AIO_F_OWN_ : 0));
     }
     aio_drop_(ret);
@@ -3964,12 +4289,18 @@ AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool o
 
 AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line)
 {
-    AIO_ASSERT(error < 0, "AIO_RAISE takes a negative number", self->type->name, self->type->file, line);
-    aio_trace_(self, NULL, error, line);
+    AIO_ASSERT(error < 0, "AIO_RAISE takes a negative number", aio_name_of_(self->type), aio_file_of_(self->type), line);
     self->error = error;
+    aio_trace_(aio_thread_.loop, self, NULL, line);
     self->flags &= (uint16_t)~AIO_F_OWN_;
     if (error == AIO_ECANCELED && aio_thread_.loop->current->node.cancels)
         self->flags |= AIO_F_OWN_;                  /* caught, and passed on after all */
+}
+
+AIO_API_ void aio_expect_finally_(const struct aio_coro *self)
+{
+    AIO_EXPECT_(self->pc == AIO_PC_FINALLY_, "resumed at a place that does not exist (an await inside a switch of "
+                "its own?)", self);
 }
 
 static void aio_groups_close_(struct aio_coro *self, const struct aio_scope_ *until);
@@ -4003,7 +4334,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
             c->error = ret->error;
         return c;
     }
-    if (sleep->when <= 0 || (!sleep->relative && sleep->when <= loop->poller->now(loop)))
+    if (sleep->relative ? sleep->when <= 0 : aio_time_between_(loop->poller->now(loop), sleep->when) <= 0)
         c->error = aio_park_yield(leaf);
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
@@ -4020,7 +4351,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
     return NULL;
 }
 
-static const struct aio_type aio_sleep_type_ = { aio_sleep_body_, "aio_sleep", NULL, AIO_SIZE_(struct aio_sleep_) };
+static const struct aio_type aio_sleep_type_ = { aio_sleep_body_, AIO_NAMED_("aio_sleep", NULL) AIO_SIZE_(struct aio_sleep_) };
 
 AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative)
 {
@@ -4187,10 +4518,7 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
     if (ret->pc == AIO_PC_GRANTED_)
         aio_proxy_granted_(c);
-    if (c->error && loop->trace.last == ret) {      /* the trace goes on through the proxy */
-        loop->trace.last = c;
-        loop->trace.error = c->error;
-    }
+    aio_trace_pass_(loop, ret, c);
     aio_drop_(ret);
     c->pc = AIO_PC_DONE_;
     return c;
@@ -4252,15 +4580,15 @@ static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *re
 }
 
 static const struct aio_type aio_proxy_types_[] = {
-    { aio_wait_for_body_, "aio_wait_for", NULL, 0, 0 },
-    { aio_shield_body_, "aio_shield", NULL, 0, 0 },
-    { aio_wait_for_body_, "aio_task", NULL, 0, 0 },
+    { aio_wait_for_body_, AIO_NAMED_("aio_wait_for", NULL) 0, 0 },
+    { aio_shield_body_, AIO_NAMED_("aio_shield", NULL) 0, 0 },
+    { aio_wait_for_body_, AIO_NAMED_("aio_task", NULL) 0, 0 },
 };
 
 static const char *aio_proxy_name_(const struct aio_coro *c)
 {
     bool wraps = c->type == &aio_proxy_types_[AIO_WRAP_];
-    return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : c->type->name;
+    return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : aio_name_of_(c->type);
 }
 
 AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
@@ -4467,11 +4795,23 @@ AIO_API_ int aio_group_error(const struct aio_group *group, size_t i)
 /* A copy of how the error came up, for the owner to go on with: the loop keeps only the last. */
 static void aio_group_keep_trace_(struct aio_loop *loop, struct aio_group *group, struct aio_coro *root)
 {
-    if (loop->trace.last != root)
-        return;
-    group->trace = (struct aio_trace *)aio_own_alloc_(sizeof *group->trace);
+    const struct aio_trace *trace = aio_trace_of_(loop, root);
+    group->trace = trace ? (struct aio_trace *)aio_own_alloc_(sizeof *trace) : NULL;
     if (group->trace)
-        *group->trace = loop->trace;
+        *group->trace = *trace;
+}
+
+static void aio_group_tell_trace_(struct aio_loop *loop, struct aio_group *group, struct aio_coro *owner)
+{
+#if AIO_TRACE_DEPTH
+    if (!group->trace)
+        return;
+    loop->trace = *group->trace;
+    aio_trace_add_(&loop->trace, owner->type, aio_line_(owner));
+    loop->trace.last = owner;
+#else
+    (void)loop, (void)group, (void)owner;
+#endif
 }
 
 struct aio_join_ {
@@ -4548,7 +4888,7 @@ static void aio_group_member_failed_(struct aio_loop *loop, struct aio_group *gr
         group->error = root->error;
     if (!task->extension->keep) {
         root->flags |= AIO_F_SEEN_;
-        aio_report_(loop, "failed", root->error, root, loop->trace.last == root ? &loop->trace : NULL);
+        aio_report_(loop, AIO_TEXT_("failed"), root->error, root);
     }
 }
 
@@ -4584,11 +4924,7 @@ static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struc
     group->told = true;
     if (task->node.cancels > group->entry && error) /* somebody else's request still stands */
         task->node.flags |= AIO_N_MUST_CANCEL_;
-    if (group->trace) {
-        loop->trace = *group->trace;
-        aio_trace_add_(&loop->trace, owner->type, aio_line_(owner));
-        loop->trace.last = owner;
-    }
+    aio_group_tell_trace_(loop, group, owner);
     return group->error;
 }
 
@@ -4714,7 +5050,7 @@ static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
     return c;
 }
 
-static const struct aio_type aio_join_type_ = { aio_join_body_, "aio_group_join", NULL, AIO_SIZE_(struct aio_join_) };
+static const struct aio_type aio_join_type_ = { aio_join_body_, AIO_NAMED_("aio_group_join", NULL) AIO_SIZE_(struct aio_join_) };
 
 AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
 {
@@ -4761,8 +5097,8 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
                                             bool relative, uint16_t pc)
 {
     struct aio_loop *loop = aio_thread_.loop;
-    bool late = relative ? limit <= 0 : limit <= loop->poller->now(loop);
-    AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", self->type->name, self->type->file,
+    bool late = relative ? limit <= 0 : aio_time_between_(loop->poller->now(loop), limit) <= 0;
+    AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", aio_name_of_(self->type), aio_file_of_(self->type),
                aio_line_(self));
     aio_memset_(timeout, 0, sizeof *timeout);
     timeout->when = relative ? aio_deadline_after_(loop, limit) : limit;
@@ -4908,7 +5244,6 @@ static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *body)
 static struct aio_coro *aio_generator_rest_(struct aio_generator_ *generator)
 {
     struct aio_coro *body = generator->body, *c = &generator->aio;
-    struct aio_trace *trace = &aio_thread_.loop->trace;
     c->pc = AIO_PC_START_;                          /* to be awaited again */
     c->error = 0;
     c->flags = AIO_F_CORO_ | AIO_F_PLACED_;
@@ -4920,8 +5255,7 @@ static struct aio_coro *aio_generator_rest_(struct aio_generator_ *generator)
         return c;                                   /* that was our own way of ending it */
     c->error = body->error;
     c->flags |= body->flags & AIO_F_OWN_;
-    if (c->error && trace->last == body)            /* the trace goes on through us */
-        trace->last = c;
+    aio_trace_pass_(aio_thread_.loop, body, c);
     return c;
 }
 
@@ -4956,7 +5290,7 @@ static struct aio_coro *aio_next_body_(struct aio_coro *c, struct aio_coro *ret)
     }
     return ret ? aio_generator_rest_(generator) : NULL;
 }
-static const struct aio_type aio_next_type_ = { aio_next_body_, "aio_next", NULL, AIO_SIZE_(struct aio_generator_) };
+static const struct aio_type aio_next_type_ = { aio_next_body_, AIO_NAMED_("aio_next", NULL) AIO_SIZE_(struct aio_generator_) };
 
 static struct aio_generator_ *aio_generator_new_(struct aio_coro *body)
 {
@@ -4995,7 +5329,7 @@ static void aio_generator_free_(struct aio_generator_ *generator)
 AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line)
 {
     struct aio_scope_ *scope = self->flags & AIO_F_GENERATOR_ ? aio_generator_of_(self)->open : NULL;
-    const char *name = self->type->name, *file = self->type->file;
+    const char *name = aio_name_of_(self->type), *file = aio_file_of_(self->type);
     AIO_ASSERT(self->flags & AIO_F_GENERATOR_, "AIO_YIELD in a coroutine that was not asked by AIO_FOREACH or AIO_NEXT",
                name, file, line);
     AIO_ASSERT(!(self->flags & AIO_F_FINALLY_), "AIO_YIELD in AIO_FINALLY", name, file, line);
@@ -5117,7 +5451,7 @@ static struct aio_coro *aio_closer_body_(struct aio_coro *c, struct aio_coro *re
     aio_generator_free_(generator);
     return c;
 }
-static const struct aio_type aio_closer_type_ = { aio_closer_body_, "aio_close", NULL, AIO_SIZE_(struct aio_closer_) };
+static const struct aio_type aio_closer_type_ = { aio_closer_body_, AIO_NAMED_("aio_close", NULL) AIO_SIZE_(struct aio_closer_) };
 
 /* Oldest first. False: there was nothing to close, or no memory to do it. */
 static bool aio_generators_close_(struct aio_loop *loop)
@@ -5138,9 +5472,9 @@ static bool aio_generators_close_(struct aio_loop *loop)
             closer->generator = generator;
         if (aio_spawn_(loop, (struct aio_coro *)(void *)closer) == 0) {
             any = true;
-            aio_task_set_name_(&closer->aio, generator->body->type->name);
+            aio_task_set_name_(&closer->aio, aio_name_of_(generator->body->type));
         } else
-            aio_report_(loop, "a generator could not be closed", AIO_ENOMEM, NULL, NULL);
+            aio_report_(loop, AIO_TEXT_("a generator could not be closed"), AIO_ENOMEM, NULL);
     }
     return any;
 }
@@ -5601,7 +5935,7 @@ static struct aio_coro *aio_barrier_wait_body_(struct aio_coro *c, struct aio_co
     return c;
 }
 static const struct aio_type aio_barrier_wait_type_ =
-    { aio_barrier_wait_body_, "aio_barrier_wait", NULL, AIO_SIZE_(struct aio_barrier_wait_) };
+    { aio_barrier_wait_body_, AIO_NAMED_("aio_barrier_wait", NULL) AIO_SIZE_(struct aio_barrier_wait_) };
 
 AIO_API_ struct aio_int *aio_barrier_wait(struct aio_barrier *barrier)
 {
@@ -6174,7 +6508,7 @@ static struct aio_coro *aio_gather_body_(struct aio_coro *c, struct aio_coro *re
     return c;
 }
 static const struct aio_type aio_gather_type_ =
-    { aio_gather_body_, "aio_gather", NULL, AIO_SIZE_(struct aio_gather_) };
+    { aio_gather_body_, AIO_NAMED_("aio_gather", NULL) AIO_SIZE_(struct aio_gather_) };
 
 AIO_API_ struct aio_gather_ *aio_gather_new_(int flags)
 {
@@ -6457,7 +6791,7 @@ static struct aio_coro *aio_wait_body_(struct aio_coro *c, struct aio_coro *ret)
     aio_set_end_(set, loop);
     return c;
 }
-static const struct aio_type aio_wait_type_ = { aio_wait_body_, "aio_wait", NULL, AIO_SIZE_(struct aio_set_) };
+static const struct aio_type aio_wait_type_ = { aio_wait_body_, AIO_NAMED_("aio_wait", NULL) AIO_SIZE_(struct aio_set_) };
 
 static struct aio_set_ *aio_set_new_(const struct aio_type *type, struct aio_any *const *handles, size_t n,
                                      int until, aio_time timeout)
@@ -6520,14 +6854,13 @@ static struct aio_coro *aio_gather_array_body_(struct aio_coro *c, struct aio_co
     if (set->failed && !c->error && !(set->flags & AIO_RETURN_EXCEPTIONS)) {
         c->error = set->failed->error;
         set->failed->flags |= AIO_F_SEEN_;
-        if (loop->trace.last == set->failed)        /* the trace goes on through us */
-            loop->trace.last = c;
+        aio_trace_pass_(loop, set->failed, c);
     }
     aio_set_end_(set, loop);
     return c;
 }
 static const struct aio_type aio_gather_array_type_ =
-    { aio_gather_array_body_, "aio_gather", NULL, AIO_SIZE_(struct aio_set_) };
+    { aio_gather_array_body_, AIO_NAMED_("aio_gather", NULL) AIO_SIZE_(struct aio_set_) };
 
 AIO_API_ struct aio_void *aio_gather(struct aio_any *const *handles, size_t n, int flags)
 {
@@ -6577,7 +6910,7 @@ static struct aio_coro *aio_as_completed_body_(struct aio_coro *c, struct aio_co
     return c;
 }
 static const struct aio_type aio_as_completed_type_ =
-    { aio_as_completed_body_, "aio_as_completed", NULL, AIO_SIZE_(struct aio_as_completed_) };
+    { aio_as_completed_body_, AIO_NAMED_("aio_as_completed", NULL) AIO_SIZE_(struct aio_as_completed_) };
 
 AIO_API_ struct aio_completed *aio_as_completed(struct aio_any *const *handles, size_t n, aio_time timeout)
 {
@@ -6790,11 +7123,9 @@ AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *call
 /* A stack that anybody may push to; the loop takes all of it and turns it round. */
 AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback)
 {
-    struct aio_node *first = aio_load_(&loop->inbox);
-    do
-        callback->node.link.next = first;
-    while (!aio_push_(&loop->inbox, &first, &callback->node));
-    if (!first && loop->poller->wake)
+    if (!aio_posted_set_(&callback->node.refs))
+        return;
+    if (aio_push_(&loop->inbox, &callback->node) && loop->poller->wake)
         loop->poller->wake(loop);
 }
 
@@ -6839,7 +7170,7 @@ static AIO_COLD_ void aio_slow_step_(struct aio_loop *loop, struct aio_coro *at,
     aio_put_seconds_(&text.sink, took);
     aio_put_(&text.sink, " in one step");
     text.text[text.n] = 0;
-    aio_report_place_(loop, text.text, NULL, name, at ? at->type->file : NULL, at ? aio_line_(at) : 0);
+    aio_report_place_(loop, text.text, NULL, name, at ? aio_file_of_(at->type) : NULL, at ? aio_line_(at) : 0);
 }
 
 /* One step of a task: from frame to frame up the chain of callers, until one suspends or the task ends.
@@ -6873,6 +7204,7 @@ static inline void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
         struct aio_callback *callback = aio_node_callback_(node);
         node->place = AIO_AT_NOTHING_;
         loop->current = NULL;
+        aio_posted_clear_(&node->refs);             /* from here on it may be posted again */
         callback->fn(callback);
     } else
         aio_resume_(loop, aio_node_task_(node));
@@ -6890,7 +7222,7 @@ static AIO_COLD_ void aio_node_run_watched_(struct aio_loop *loop, struct aio_no
     aio_scribble_();
     aio_node_run_(loop, node);
     loop->current = NULL;
-    took = loop->poller->now(loop) - began;
+    took = aio_time_between_(began, loop->poller->now(loop));
     ended = !root || root->pc == AIO_PC_DONE_;
     if (took >= AIO_SLOW_STEP)
         aio_slow_step_(loop, ended ? root : aio_node_task_(node)->leaf, name, took);
@@ -6908,10 +7240,9 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
     if (loop->head)
         timeout = 0;
     else if (timeout != 0 && loop->timer_count) {
-        aio_time now = loop->poller->now(loop), deadline = loop->timers[0].deadline;
-        aio_time left = deadline > now ? deadline - now : 0;
+        aio_time deadline = loop->timers[0].deadline, left = aio_time_between_(loop->poller->now(loop), deadline);
         if (deadline != AIO_FOREVER && (timeout < 0 || left < timeout))
-            timeout = left;
+            timeout = left > 0 ? left : 0;
     }
     if (timeout != 0 || loop->fd_waiters)
         error = loop->poller->wait(loop, timeout);
@@ -7099,11 +7430,15 @@ AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop)
 
 AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop)
 {
-    aio_time deadline = aio_loop_deadline(loop), left = deadline - loop->poller->now(loop);
-    aio_time most = loop->poller_fd < 0 ? 10 : INT_MAX, ms;
+    aio_time deadline = aio_loop_deadline(loop), left = aio_time_between_(loop->poller->now(loop), deadline), ms;
+    int most = loop->poller_fd < 0 ? 10 : INT_MAX;
     if (deadline == AIO_FOREVER)
         return loop->poller_fd < 0 ? 10 : -1;
-    ms = left <= 0 ? 0 : left / 1000000 + (left % 1000000 != 0);
+    if (left <= 0)
+        return 0;
+    if (left / AIO_UNITS_ >= most / 1000)
+        return most;
+    ms = left / AIO_UNITS_ * 1000 + (aio_time)(((int64_t)(left % AIO_UNITS_) * 1000 + AIO_UNITS_ - 1) / AIO_UNITS_);
     return (int)(ms < most ? ms : most);
 }
 
@@ -7120,7 +7455,8 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     loop->on_error = options ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
     loop->debug = AIO_DEBUG || (options && options->debug);
-    loop->shutdown_timeout = options && options->shutdown_timeout ? options->shutdown_timeout : AIO_SEC(300);
+    loop->shutdown_timeout = options && options->shutdown_timeout ? options->shutdown_timeout :
+        AIO_LONGEST_ / AIO_UNITS_ > 300 ? (aio_time)300 * AIO_UNITS_ : AIO_FOREVER;
     loop->poller_fd = -1;
     loop->thread = &aio_thread_;
     error = loop->poller->open(loop);
@@ -7196,7 +7532,7 @@ static AIO_COLD_ void aio_report_culprits_(struct aio_loop *loop)
         struct aio_coro *root = aio_root_of_(tasks[i]), *leaf = tasks[i]->leaf;
         if (!aio_task_closing_(loop, tasks[i]))
             continue;
-        aio_report_place_(loop, text.text, root, aio_task_name_(root), leaf->type->file, aio_line_(leaf));
+        aio_report_place_(loop, text.text, root, aio_task_name_(root), aio_file_of_(leaf->type), aio_line_(leaf));
     }
     aio_block_free_(tasks, count * sizeof *tasks);
 }
@@ -7212,7 +7548,7 @@ static int aio_loop_finish_tasks_(struct aio_loop *loop, bool cancel)
     if (cancel)
         aio_cancel_all_(loop);
     while (loop->closing_count && error >= 0) {
-        left = deadline - loop->poller->now(loop);
+        left = aio_time_between_(loop->poller->now(loop), deadline);
         if (left <= 0) {
             aio_report_culprits_(loop);
             error = AIO_ETIMEDOUT;
@@ -7256,7 +7592,7 @@ static void aio_report_unawaited_(struct aio_loop *loop)
         if (!file || c->pc != AIO_PC_START_ || c->flags != AIO_F_CORO_)
             continue;
         object->file = NULL;                        /* told once */
-        aio_report_place_(loop, "was never awaited", NULL, c->type->name, file, object->line);
+        aio_report_place_(loop, "was never awaited", NULL, aio_name_of_(c->type), file, object->line);
     }
 }
 #else
@@ -7325,8 +7661,10 @@ static void aio_callbacks_drop_(struct aio_loop *loop)
             node->place = AIO_AT_NOTHING_;
     }
     for (node = loop->head; node; node = node->link.next)
-        if (node->flags & AIO_N_CALLBACK_)
+        if (node->flags & AIO_N_CALLBACK_) {
             node->place = AIO_AT_NOTHING_;
+            aio_posted_clear_(&node->refs);
+        }
 }
 
 static void aio_loop_free_(struct aio_loop *loop)
@@ -7406,7 +7744,7 @@ static int aio_run_loop_(struct aio_loop *loop, struct aio_coro *c, struct aio_c
     if (*root)
         (*root)->up.task->node.flags |= AIO_N_SPAWNED_; /* the handle is ours: not one that was forgotten */
     if (error && report)
-        aio_report_(loop, "failed", error, *root, *root && loop->trace.last == *root ? &loop->trace : NULL);
+        aio_report_(loop, AIO_TEXT_("failed"), error, *root);
     closed = aio_loop_close(loop);
     return error ? error : closed;
 }
@@ -7442,7 +7780,7 @@ AIO_API_ int aio_main_(const struct aio_options *wanted, const struct aio_poller
         aio_discard_(c);
         loop.poller = options.poller ? options.poller : poller;
         loop.on_error = options.on_error;
-        aio_report_(&loop, "the loop could not start", error, NULL, NULL);
+        aio_report_(&loop, AIO_TEXT_("the loop could not start"), error, NULL);
         return 1;
     }
     error = aio_run_loop_(&loop, c, &root, true);
@@ -7532,7 +7870,7 @@ static void aio_put_group_(struct aio_sink *sink, struct aio_task *task, struct 
 /* 1.250 s left; late: somebody holds up the loop. */
 static void aio_put_left_(struct aio_loop *loop, struct aio_sink *sink, aio_time deadline)
 {
-    aio_time left = deadline - loop->poller->now(loop);
+    aio_time left = aio_time_between_(loop->poller->now(loop), deadline);
     aio_put_seconds_(sink, left < 0 ? -left : left);
     aio_put_(sink, left < 0 ? " late" : " left");
 }
@@ -7806,21 +8144,77 @@ static int aio_hooks_open_(struct aio_loop *loop)
     return 0;
 }
 static void aio_hooks_close_(struct aio_loop *loop) { (void)loop; }
-static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
+
+#if AIO_TIME_32
+static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
     (void)loop;
-    AIO_IDLE(timeout);
-    return 0;
+    return (aio_time)(uint32_t)AIO_NOW();
 }
+#define aio_hooks_ticks_(timeout) (timeout)
+#elif AIO_TICK_HZ
+/* The counter that wraps, made longer. Somebody must look at it once in every round: aio_hooks_ticks_ sees to that
+   when the loop is idle, and a loop that is not looks all the time. */
+static aio_time aio_hooks_now_(struct aio_loop *loop)
+{
+    static uint32_t last, rounds;
+    uint32_t now = (uint32_t)AIO_NOW();
+    uint64_t ticks;
+    (void)loop;
+    rounds += now < last;
+    last = now;
+    ticks = (uint64_t)rounds << 32 | now;
+    if (AIO_UNITS_ % AIO_TICK_HZ == 0)
+        return (aio_time)(ticks * (AIO_UNITS_ / AIO_TICK_HZ));
+    return (aio_time)(ticks / AIO_TICK_HZ * AIO_UNITS_ + ticks % AIO_TICK_HZ * AIO_UNITS_ / AIO_TICK_HZ);
+}
+
+static int32_t aio_hooks_ticks_(aio_time timeout)
+{
+    aio_time seconds = timeout / AIO_UNITS_, rest = timeout % AIO_UNITS_;
+    if (timeout < 0 || seconds >= INT32_MAX / AIO_TICK_HZ)
+        return INT32_MAX;
+    return (int32_t)(seconds * AIO_TICK_HZ + (rest * AIO_TICK_HZ + AIO_UNITS_ - 1) / AIO_UNITS_);
+}
+#else
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
     (void)loop;
     return AIO_NOW();
 }
+#define aio_hooks_ticks_(timeout) (timeout)
+#endif
+
+#ifdef AIO_WAKE
+static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
+{
+    (void)loop;
+    AIO_IDLE(aio_hooks_ticks_(timeout));
+    return 0;
+}
+static void aio_hooks_wake_(struct aio_loop *loop)
+{
+    (void)loop;
+    AIO_WAKE();
+}
+#else
+/* An interrupt that comes after the last look at the inbox is pending until the processor sleeps, and wakes it. */
+static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
+{
+    uint32_t state = AIO_CRITICAL_ENTER();
+    if (!aio_load_(&loop->inbox))
+        AIO_IDLE(aio_hooks_ticks_(timeout));
+    AIO_CRITICAL_EXIT(state);
+    return 0;
+}
+#define aio_hooks_wake_ NULL
+#endif
+
 AIO_API_ const struct aio_poller *aio_hooks(void)
 {
     static const struct aio_poller poller = {
-        "hooks", aio_hooks_open_, aio_hooks_close_, NULL, NULL, aio_hooks_wait_, NULL, aio_hooks_now_, NULL
+        AIO_TEXT_("hooks"), aio_hooks_open_, aio_hooks_close_, NULL, NULL, aio_hooks_wait_, aio_hooks_wake_,
+        aio_hooks_now_, NULL
     };
     return &poller;
 }

@@ -689,7 +689,7 @@ AIO_API_ struct aio_coro *aio_job_step_(struct aio_coro *c, struct aio_coro *ret
     } else
         aio_job_take_(c, (struct aio_job_ *)(void *)ret);
     if (c->error && c->error != AIO_ECANCELED)
-        aio_trace_(c, NULL, c->error, 0);
+        aio_trace_(aio_thread_.loop, c, NULL, 0);
     return c;
 }
 
