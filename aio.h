@@ -3256,7 +3256,7 @@ static void aio_list_remove_(struct aio_node *node)
 static inline aio_time aio_time_between_(aio_time from, aio_time to)
 {
 #if AIO_TIME_32
-    if (to == AIO_FOREVER || from == AIO_FOREVER)   /* no point that anybody arms stands for it */
+    if (to == AIO_FOREVER || from == AIO_FOREVER)   /* which no clock shows, and no delay ends at */
         return to == from ? 0 : to == AIO_FOREVER ? AIO_FOREVER : -AIO_FOREVER;
     return (aio_time)((uint32_t)to - (uint32_t)from);
 #else
@@ -3407,8 +3407,10 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
     if (delay <= 0)
         return now;
 #if AIO_TIME_32
-    delay = delay > AIO_LONGEST_ ? AIO_FOREVER : (aio_time)((uint32_t)now + (uint32_t)delay + 1);
-    return delay;
+    if (delay > AIO_LONGEST_)
+        return AIO_FOREVER;
+    delay = (aio_time)((uint32_t)now + (uint32_t)delay + 1 + (now == AIO_FOREVER - 1));     /* shown for two ticks */
+    return delay == AIO_FOREVER ? INT32_MIN : delay;
 #else
     delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
     return delay > AIO_LONGEST_ - now ? AIO_FOREVER : now + delay;
@@ -8146,10 +8148,12 @@ static int aio_hooks_open_(struct aio_loop *loop)
 static void aio_hooks_close_(struct aio_loop *loop) { (void)loop; }
 
 #if AIO_TIME_32
+/* AIO_FOREVER is no point in time: the tick before it is shown for two. */
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
+    aio_time now = (aio_time)(uint32_t)AIO_NOW();
     (void)loop;
-    return (aio_time)(uint32_t)AIO_NOW();
+    return now == AIO_FOREVER ? AIO_FOREVER - 1 : now;
 }
 #define aio_hooks_ticks_(timeout) (timeout)
 #elif AIO_TICK_HZ
