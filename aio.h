@@ -7926,7 +7926,7 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
 static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_node *node, aio_time deadline)
 {
     aio_time other = node->place == AIO_AT_TIMER_ ? loop->timers[node->u.timer.index].deadline : deadline;
-    return other < deadline ? other : deadline;
+    return aio_time_between_(other, deadline) > 0 ? other : deadline;
 }
 
 /* What hangs over a task: the next of its deadlines, and requests to end. */
