@@ -517,6 +517,40 @@ CORO_TEST(any_time, int i;)
     AIO_END;
 }
 
+/* A dump names the deadline that comes first, on whatever side of a seam. */
+struct text { struct aio_sink sink; char text[500]; };
+static void text_write(struct aio_sink *sink, const char *text, size_t length)
+{
+    strncat(((struct text *)(void *)sink)->text, text, length);
+}
+struct limits { AIO_FRAME(void); int error; struct aio_timeout outer, inner; };
+static AIO_CORO(limits)
+{
+    AIO_BEGIN;
+    AIO_TIMEOUT(&self->outer, AIO_SEC(0.005))
+        AIO_TIMEOUT(&self->inner, AIO_SEC(0.75))
+            AIO_TRY(self->error, aio_wait_for(aio_sleep(AIO_FOREVER), AIO_SEC(0.5)));
+    AIO_END;
+}
+CORO_TEST(dump_of_deadlines, int i;)
+{
+    struct text text = { { text_write }, "" };
+    AIO_BEGIN;
+    machine.quiet = true;
+    for (self->i = 0; self->i < SEAMS; self->i++) {
+        machine_clock(seams[self->i] - (HOOKS_HZ ? (uint32_t)HOOKS_HZ : 1000000000u) / 10, 0);
+        CHECK_INT(aio_spawn(aio_new(limits)), 0);
+        AIO_AWAIT(aio_sleep(0));
+        text.text[0] = 0;
+        text.sink.write = text_write;
+        aio_dump(aio_loop_current(), &text.sink);
+        CHECK(strstr(text.text, "timeout: 0.005 s left") || strstr(text.text, "timeout: 0.006 s left"), "%s", text.text);
+        CHECK(strstr(text.text, "sleeps for ever"), "%s", text.text);
+        AIO_AWAIT(aio_sleep(AIO_SEC(1)));
+    }
+    AIO_END;
+}
+
 /* ------------------------------------------------------------------------------------------- spans */
 
 /* Spans are what the hooks count in, rounded up. */
@@ -862,7 +896,7 @@ TEST(poll_timeout)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
-        T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(spans),
+        T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines), T(spans),
         T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep), T(posted_by_a_task),
         T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns), T(poll_timeout));
 }
