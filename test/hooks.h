@@ -325,7 +325,7 @@ CORO_TEST(nothing_is_due, uint64_t begin;)
 }
 
 /* No span, however long, keeps the loop from what is posted, and none ends by itself. */
-CORO_TEST(for_ever, int i, error; struct aio_timeout scope; struct aio_callback later;)
+CORO_TEST(for_ever, int i, error; struct aio_timeout scope, other; struct aio_callback later;)
 {
     static const uint32_t clocks[] = { 5, 0x7ffffffd, 0x7ffffffe, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
     AIO_BEGIN;
@@ -338,10 +338,11 @@ CORO_TEST(for_ever, int i, error; struct aio_timeout scope; struct aio_callback 
         machine.alarm = machine.parts + 1000 * PARTS;
         CHECK_INT(aio_loop_call_later(posted_loop, &self->later, AIO_FOREVER), 0);
         AIO_TIMEOUT(&self->scope, AIO_FOREVER)
-            AIO_RACE(self->error, aio_sleep(AIO_FOREVER), aio_sleep_until(AIO_FOREVER),
-                     aio_wait_for(aio_sleep(AIO_FOREVER), AIO_FOREVER), aio_event_wait(&posted_event));
+            AIO_TIMEOUT_AT(&self->other, AIO_FOREVER)
+                AIO_RACE(self->error, aio_sleep(AIO_FOREVER), aio_sleep_until(AIO_FOREVER),
+                         aio_wait_for(aio_sleep(AIO_FOREVER), AIO_FOREVER), aio_event_wait(&posted_event));
         CHECK_INT(self->error, 3);
-        CHECK(!self->scope.expired);
+        CHECK(!self->scope.expired && !self->other.expired);
         CHECK_TOLD(ENDLESS);
         CHECK(aio_callback_cancel(&self->later));
     }
