@@ -545,7 +545,8 @@ CORO_TEST(dump_of_deadlines, int i;)
         text.text[0] = 0;
         text.sink.write = text_write;
         aio_dump(aio_loop_current(), &text.sink);
-        CHECK(strstr(text.text, "timeout: 0.005 s left") || strstr(text.text, "timeout: 0.006 s left"), "%s", text.text);
+        CHECK(strstr(text.text, "timeout: 0.005 s left") || strstr(text.text, "timeout: 0.006 s left"), "%s",
+              text.text);
         CHECK(strstr(text.text, "sleeps for ever"), "%s", text.text);
         AIO_AWAIT(aio_sleep(AIO_SEC(1)));
     }
@@ -897,8 +898,9 @@ TEST(poll_timeout)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
-        T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines), T(spans),
-        T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep), T(posted_by_a_task),
-        T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns), T(poll_timeout));
+        T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines),
+        T(spans), T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep),
+        T(posted_by_a_task), T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns),
+        T(poll_timeout));
 }
 #endif
