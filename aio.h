@@ -3252,7 +3252,7 @@ static void aio_list_remove_(struct aio_node *node)
 static inline aio_time aio_time_between_(aio_time from, aio_time to)
 {
 #if AIO_TIME_32
-    if (to == AIO_FOREVER || from == AIO_FOREVER)   /* no point that anybody arms stands for it */
+    if (to == AIO_FOREVER || from == AIO_FOREVER)   /* no point in time stands for it */
         return to == from ? 0 : to == AIO_FOREVER ? AIO_FOREVER : -AIO_FOREVER;
     return (aio_time)((uint32_t)to - (uint32_t)from);
 #else
@@ -3403,8 +3403,9 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
     if (delay <= 0)
         return now;
 #if AIO_TIME_32
-    delay = delay > AIO_LONGEST_ ? AIO_FOREVER : (aio_time)((uint32_t)now + (uint32_t)delay + 1);
-    return delay;
+    if (delay > AIO_LONGEST_)
+        return AIO_FOREVER;                         /* which is no point in time: who passes it takes one more still */
+    return (aio_time)((uint32_t)now + (uint32_t)delay + 1 + ((uint32_t)AIO_FOREVER - 1 - (uint32_t)now <= (uint32_t)delay));
 #else
     delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
     return delay > AIO_LONGEST_ - now ? AIO_FOREVER : now + delay;
@@ -8264,8 +8265,9 @@ static void aio_hooks_close_(struct aio_loop *loop) { (void)loop; }
 #if AIO_TIME_32
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
+    aio_time now = (aio_time)(uint32_t)AIO_NOW();
     (void)loop;
-    return (aio_time)(uint32_t)AIO_NOW();
+    return now - (now == AIO_FOREVER);              /* which is no point in time: the clock stands still for that tick */
 }
 #define aio_hooks_ticks_(timeout) (timeout)
 #elif AIO_TICK_HZ
