@@ -3477,6 +3477,11 @@ static void aio_timers_fire_(struct aio_loop *loop)
     }
 }
 
+static bool aio_has_come_(struct aio_loop *loop, aio_time when)
+{
+    return when != AIO_FOREVER && !aio_time_before_(loop->poller->now(loop), when);
+}
+
 /* A span from now; what is too long to count never ends. A clock of ticks says when the last one was, which is up
    to a tick ago: never early takes one more. */
 static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
@@ -4477,7 +4482,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
             c->error = ret->error;
         return c;
     }
-    if (sleep->relative ? sleep->when <= 0 : !aio_time_before_(loop->poller->now(loop), sleep->when))
+    if (sleep->relative ? sleep->when <= 0 : aio_has_come_(loop, sleep->when))
         c->error = aio_park_yield(leaf);
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
@@ -5260,7 +5265,7 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
                                             bool relative, uint16_t pc)
 {
     struct aio_loop *loop = aio_thread_.loop;
-    bool late = relative ? limit <= 0 : !aio_time_before_(loop->poller->now(loop), limit);
+    bool late = relative ? limit <= 0 : aio_has_come_(loop, limit);
     AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", aio_name_of_(self->type), aio_file_of_(self->type),
                aio_line_(self));
     aio_memset_(timeout, 0, sizeof *timeout);
