@@ -2398,9 +2398,9 @@ extern "C" {
 #if AIO_MEMORY
 /* Short, not fast. The loops must not be taken for what they are, or they would call themselves. */
 #if defined __clang__
-#define AIO_MEMORY_ __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp")))
+#define AIO_MEMORY_ __attribute__((used, no_builtin("memcpy", "memmove", "memset", "memcmp")))
 #else
-#define AIO_MEMORY_ __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#define AIO_MEMORY_ __attribute__((used, optimize("no-tree-loop-distribute-patterns")))
 #endif
 __attribute__((weak)) void *memcpy(void *to, const void *from, size_t n);
 AIO_MEMORY_ void *memcpy(void *to, const void *from, size_t n)
@@ -3377,14 +3377,17 @@ static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_s
 /* There is a hole at i; the slot goes there, or, if that is not its place, up or down from there. */
 static void aio_timer_fill_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
-    for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4)
+    uint32_t count = loop->timer_count;
+    for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4) {
         aio_timer_put_(loop, i, loop->timers[(i - 1) / 4]);
+        count = 0;                                  /* up is not down */
+    }
     for (;;) {
         uint32_t child = i * 4 + 1, best = child, end = child + 4;
-        if (child >= loop->timer_count)
+        if (child >= count)
             break;
-        if (end > loop->timer_count)
-            end = loop->timer_count;
+        if (end > count)
+            end = count;
         while (++child < end)
             if (aio_timer_before_(&loop->timers[child], &loop->timers[best]))
                 best = child;
