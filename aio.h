@@ -366,6 +366,10 @@ struct aio_loop;
 struct aio_group;
 struct aio_callback;
 struct aio_op_;
+struct aio_scope_kind_;
+struct aio_scopes_;
+struct aio_contexts_;
+struct aio_slab_;
 
 /* The head of a wait list, and what hangs in one, have even addresses: a bit of a link is used. */
 #if UINTPTR_MAX > 0xffff || !defined __GNUC__
@@ -498,9 +502,8 @@ struct aio_callback {
 struct aio_scope_ {
     struct aio_coro *owner;             /* the frame; NULL: it is not open */
     struct aio_scope_ *next;            /* among the open ones of a task or generator, newest first */
-    uint8_t kind;
+    const struct aio_scope_kind_ *kind; /* what a group, a timeout, a generator does */
 };
-enum { AIO_SCOPE_GROUP_, AIO_SCOPE_TIMEOUT_, AIO_SCOPE_GENERATOR_ };
 
 /* A deadline for what a task does. It makes one cancel request of its own, and takes it back. Private. */
 struct aio_deadline_ {
@@ -700,6 +703,12 @@ struct aio_thread_ {
     size_t carved, chunk_bytes, held, peak;
     struct aio_loop *newest;            /* of the open ones */
     const struct aio_poller *poller;    /* of the loop that was made last: prints assertions */
+    /* What the hot paths come to only after something else was used, which sets it: linkers that drop what is
+       not referred to (--gc-sections) drop these, too. */
+    const struct aio_scopes_ *scopes;   /* set by the first scope that is opened */
+    const struct aio_contexts_ *contexts;   /* by the first task-local value */
+    void (*pass_on)(struct aio_coro *target);   /* by the first request to cancel */
+    void (*orphan_free)(struct aio_slab_ *slab);    /* by the first loop that is closed */
 #if AIO_DEBUG
     struct aio_object_ *objects;        /* all that is alive, newest first */
 #endif
@@ -3131,25 +3140,12 @@ static inline struct aio_task *aio_task_alloc_(struct aio_loop *loop)
     return task;
 }
 
-static AIO_COLD_ void aio_orphan_free_(struct aio_slab_ *slab)
-{
-    struct aio_slab_ **at = &aio_thread_.orphans;
-    if (--slab->live)
-        return;
-    while (*at != slab)
-        at = &(*at)->next;
-    *at = slab->next;
-    slab->next = aio_thread_.free_slabs;
-    aio_thread_.free_slabs = slab;
-    aio_pool_give_back_();
-}
-
 static inline void aio_task_free_(struct aio_task *task)
 {
     struct aio_slab_ *slab = aio_slab_of_(task);
     task->node.place = AIO_AT_NOTHING_;
     if (aio_unlikely_(!slab->loop)) {
-        aio_orphan_free_(slab);
+        aio_thread_.orphan_free(slab);
         return;
     }
     task->node.link.next = (struct aio_node *)(void *)slab->loop->free_tasks;
@@ -3508,7 +3504,7 @@ static void aio_strike_first_step_(struct aio_task *task)
     task->leaf->error = AIO_ECANCELED;
 }
 
-static void aio_group_release_held_(struct aio_loop *loop, struct aio_task *task);
+static void aio_member_release_(struct aio_loop *loop, struct aio_task *task);
 
 /* Makes one request strike at what the task is doing. Not for AIO_AT_TARGET_. */
 static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
@@ -3520,7 +3516,7 @@ static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
     }
     if (node->flags & AIO_N_HELD_) {
         aio_strike_first_step_(task);
-        aio_group_release_held_(loop, task);
+        aio_member_release_(loop, task);
     } else if (task->leaf->flags & AIO_F_SETTLING_) {           /* it will cancel its members itself */
         task->leaf->flags &= (uint16_t)~AIO_F_SETTLING_;
         if (node->place == AIO_AT_SETTLE_)
@@ -3576,12 +3572,23 @@ static bool aio_waits_in_ring_(const struct aio_task *task)
     return false;
 }
 
+/* For a task that begins to wait for target with a request pending. */
+static void aio_request_cancel_(struct aio_task *task);
+static void aio_pass_on_(struct aio_coro *target)
+{
+    if (target->flags & AIO_F_ROOT_)
+        aio_request_cancel_(target->up.task);
+    else
+        aio_future_cancel_(target);
+}
+
 /* A request is passed on to what the task waits for: along the chain of tasks that wait for tasks, to its
    end. Where it has none, a ring, it is broken at the task that was asked; and it is broken before it
    reaches `spared`: a group that cancels its members does not mean their owner, whom one may wait for. */
 static void aio_request_cancel_sparing_(struct aio_task *task, const struct aio_task *spared)
 {
     bool ring = aio_waits_in_ring_(task);
+    aio_thread_.pass_on = aio_pass_on_;
     for (;;) {
         struct aio_loop *loop = aio_loop_of_(task);     /* one may wait for a task of another loop */
         struct aio_coro *target;
@@ -3684,6 +3691,11 @@ static struct aio_extension_ *aio_extend_(struct aio_task *task)
 }
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
+struct aio_contexts_ {
+    bool (*inherit)(struct aio_task *task, const struct aio_extension_ *from);
+    void (*unref)(struct aio_context_ *context);
+};
+static const struct aio_contexts_ *aio_late_contexts_(void);
 struct aio_context_value_ { const struct aio_local *key; void *value; };
 struct aio_context_ { unsigned refs, count; struct aio_context_value_ values[1]; };
 
@@ -3753,14 +3765,13 @@ AIO_API_ int aio_local_set(const struct aio_local *local, void *value)
     found = count == context->count ? aio_context_find_(context, local) : &context->values[count];
     found->key = local;
     found->value = value;
+    aio_thread_.contexts = aio_late_contexts_();
     return 0;
 }
 
 /* A new task begins with the values of the one that runs. False: no memory. */
-static AIO_NOINLINE_ bool aio_context_inherit_(struct aio_task *task, const struct aio_extension_ *from)
+static bool aio_context_inherit_(struct aio_task *task, const struct aio_extension_ *from)
 {
-    if (!from->context)
-        return true;
     if (!aio_extend_(task))
         return false;
     task->extension->context = from->context;
@@ -3768,9 +3779,16 @@ static AIO_NOINLINE_ bool aio_context_inherit_(struct aio_task *task, const stru
     return true;
 }
 
+static const struct aio_contexts_ *aio_late_contexts_(void)
+{
+    static const struct aio_contexts_ contexts = { aio_context_inherit_, aio_context_unref_ };
+    return &contexts;
+}
+
 static void aio_extension_free_(struct aio_extension_ *extension)
 {
-    aio_context_unref_(extension->context);
+    if (extension->context)
+        aio_thread_.contexts->unref(extension->context);
     aio_free_(extension, sizeof *extension);
 }
 
@@ -3781,8 +3799,30 @@ static struct aio_scope_ **aio_scopes_of_(struct aio_task *task, const struct ai
     return owner->flags & AIO_F_GENERATOR_ ? aio_generator_scopes_(owner) : &task->extension->open;
 }
 
+/* What is open in a frame and how it is settled. Functions that a kind has no use for are NULL. */
+struct aio_scope_kind_ {
+    /* False: the task is parked, and resumes self at pc. */
+    bool (*settle)(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc);
+    uint16_t (*block_end)(const struct aio_scope_ *scope);  /* where an error goes to; NULL: not into this scope */
+    /* Of groups only. */
+    void (*close)(struct aio_scope_ *scope);
+    void (*member_done)(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root);
+    void (*member_release)(struct aio_loop *loop, struct aio_task *task);
+    /* Of AIO_GATHER, AIO_ALL and AIO_RACE only. */
+    void (*member_ended)(struct aio_group *group, struct aio_task *task, struct aio_coro *root);    /* of a race */
+    void (*member_granted)(struct aio_task *task);
+    const struct aio_task *(*member_taker)(const struct aio_task *task);    /* for whom it takes a lock */
+};
+
+struct aio_scopes_ {
+    bool (*settle)(struct aio_coro *self, uint16_t pc);
+    void (*close)(struct aio_coro *self);
+    uint16_t (*way_out)(const struct aio_coro *self);
+};
+static const struct aio_scopes_ *aio_late_scopes_(void);
+
 /* False: no memory. */
-static bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, uint8_t kind)
+static bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, const struct aio_scope_kind_ *kind)
 {
     struct aio_task *task = aio_thread_.loop->current;
     struct aio_scope_ **list;
@@ -3794,6 +3834,7 @@ static bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, ui
     scope->next = *list;
     *list = scope;
     owner->flags |= AIO_F_OPEN_;
+    aio_thread_.scopes = aio_late_scopes_();
     return true;
 }
 
@@ -3806,13 +3847,32 @@ static void aio_scope_close_(struct aio_scope_ *scope)
     scope->owner = NULL;
 }
 
-/* The newest scope that is open in this frame, or the next one in the list, of a kind or of any (-1); NULL: none. */
-static struct aio_scope_ *aio_scope_in_(struct aio_scope_ *scope, const struct aio_coro *owner, int kind)
+/* The newest scope that is open in this frame, or the next one in the list; NULL: none. */
+static struct aio_scope_ *aio_scope_in_(struct aio_scope_ *scope, const struct aio_coro *owner)
 {
-    while (scope && (scope->owner != owner || (kind >= 0 && scope->kind != kind)))
+    while (scope && scope->owner != owner)
         scope = scope->next;
     return scope;
 }
+
+static bool aio_scope_is_group_(const struct aio_scope_ *scope) { return scope->kind->member_done != NULL; }
+static bool aio_scope_is_timeout_(const struct aio_scope_ *scope) { return scope->kind->block_end != NULL; }
+
+/* The same, a group. */
+static struct aio_scope_ *aio_group_in_(struct aio_scope_ *scope, const struct aio_coro *owner)
+{
+    while (scope && (scope->owner != owner || !aio_scope_is_group_(scope)))
+        scope = scope->next;
+    return scope;
+}
+
+static void aio_member_release_(struct aio_loop *loop, struct aio_task *task)
+{
+    task->extension->group->scope.kind->member_release(loop, task);
+}
+
+AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc) { return aio_thread_.scopes->settle(self, pc); }
+AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self) { return aio_thread_.scopes->way_out(self); }
 
 /* Gives back a frame, whatever it is made of. Tasks, futures and constants are borrowed. */
 static void aio_proxy_free_(struct aio_coro *c);
@@ -3904,8 +3964,8 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
     c->up.task = task;
     c->flags |= AIO_F_ROOT_;
     loop->task_count++;
-    if (aio_unlikely_(loop->current && loop->current->extension) &&
-        !aio_context_inherit_(task, loop->current->extension)) {
+    if (aio_unlikely_(loop->current && loop->current->extension) && loop->current->extension->context &&
+        !aio_thread_.contexts->inherit(task, loop->current->extension)) {
         aio_task_unmake_(loop, task, c);
         return NULL;
     }
@@ -4149,9 +4209,6 @@ static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
     } while (node != last);
 }
 
-static AIO_NOINLINE_ void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
-                                                 struct aio_coro *root);
-
 static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task);
 static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
@@ -4165,7 +4222,7 @@ static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_tas
         loop->closing_count--;
     aio_notify_all_(&task->waiters, root);
     if (task->extension && task->extension->group)
-        aio_group_member_done_(loop, task, root);
+        task->extension->group->scope.kind->member_done(loop, task, root);
     else if (aio_unlikely_(root->error != 0) && task->node.flags & AIO_N_SPAWNED_ &&
              root->error != AIO_ECANCELED) {
         root->flags |= AIO_F_SEEN_;
@@ -4215,10 +4272,7 @@ static inline struct aio_coro *aio_await_target_(struct aio_coro *self, struct a
     aio_list_add_(aio_waiters_of_(c), &task->node);
     if (strike) {                                   /* counted already: pass it on */
         task->node.flags = (uint8_t)((task->node.flags & ~AIO_N_STRUCK_) | AIO_N_FORWARDED_);
-        if (c->flags & AIO_F_ROOT_)
-            aio_request_cancel_(c->up.task);
-        else
-            aio_future_cancel_(c);
+        aio_thread_.pass_on(c);
     }
     return NULL;
 }
@@ -4303,13 +4357,12 @@ AIO_API_ void aio_expect_finally_(const struct aio_coro *self)
                 "its own?)", self);
 }
 
-static void aio_groups_close_(struct aio_coro *self, const struct aio_scope_ *until);
 AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self)
 {
     if (self->flags & AIO_F_OPEN_) {
         if (!aio_settle_(self, AIO_PC_END_))
             return NULL;
-        aio_groups_close_(self, NULL);
+        aio_thread_.scopes->close(self);
     }
     self->flags &= (uint16_t)~AIO_F_FINALLY_;
     self->pc = AIO_PC_DONE_;
@@ -4619,13 +4672,15 @@ AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, 
 
 /* --------------------------------------------------------------------------------- groups */
 
+static const struct aio_scope_kind_ *aio_kind_group_(void);
+
 AIO_API_ int aio_group_open_(struct aio_group *group, struct aio_coro *owner, unsigned limit, int flags)
 {
     struct aio_task *task = aio_thread_.loop->current;
     if (group->scope.owner)
         return AIO_EBUSY;
     aio_memset_(group, 0, sizeof *group);
-    if (!aio_scope_open_(&group->scope, owner, AIO_SCOPE_GROUP_)) {
+    if (!aio_scope_open_(&group->scope, owner, aio_kind_group_())) {
         group->error = AIO_ENOMEM;
         return AIO_ENOMEM;
     }
@@ -4830,9 +4885,9 @@ static struct aio_group *aio_scope_group_(struct aio_scope_ *scope)
 static bool aio_settles_group_(const struct aio_group *group)
 {
     struct aio_coro *owner = group->scope.owner;
-    struct aio_scope_ *scope = aio_scope_in_(*aio_scopes_of_(group->owner_task, owner), owner, AIO_SCOPE_GROUP_);
+    struct aio_scope_ *scope = aio_group_in_(*aio_scopes_of_(group->owner_task, owner), owner);
     while (!aio_scope_group_(scope)->active && scope != &group->scope)
-        scope = aio_scope_in_(scope->next, owner, AIO_SCOPE_GROUP_);
+        scope = aio_group_in_(scope->next, owner);
     return scope == &group->scope;
 }
 
@@ -4870,8 +4925,6 @@ static void aio_group_empty_(struct aio_loop *loop, struct aio_group *group)
         aio_wake_(loop, owner, NULL);
 }
 
-static void aio_race_member_done_(struct aio_group *group, struct aio_task *task, struct aio_coro *root);
-
 static void aio_group_member_failed_(struct aio_loop *loop, struct aio_group *group, struct aio_task *task,
                                      struct aio_coro *root)
 {
@@ -4900,7 +4953,7 @@ static void aio_group_member_done_(struct aio_loop *loop, struct aio_task *task,
     if (!task->extension->keep)
         aio_group_unlink_(group, task);
     if (group->flags & AIO_GROUP_RACE_)
-        aio_race_member_done_(group, task, root);
+        group->scope.kind->member_ended(group, task, root);
     else if (root->error && (root->error != AIO_ECANCELED || (group->flags & AIO_GROUP_GATHER_ && !group->closing)))
         aio_group_member_failed_(loop, group, task, root);
     if (group->held && group->started < group->limit)
@@ -4930,8 +4983,9 @@ static int aio_group_tell_(struct aio_loop *loop, struct aio_group *group, struc
 
 /* Waits for the members of a group that self has open; an error cancels them. False: the task is parked, and
    resumes self at pc. */
-static bool aio_group_settle_(struct aio_group *group, struct aio_coro *self, uint16_t pc)
+static bool aio_group_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc)
 {
+    struct aio_group *group = aio_scope_group_(scope);
     struct aio_loop *loop = aio_thread_.loop;
     struct aio_task *task = loop->current;
     if (!group->active) {
@@ -4951,34 +5005,28 @@ static bool aio_group_settle_(struct aio_group *group, struct aio_coro *self, ui
     return false;
 }
 
-static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc);
-static void aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self);
-
 /* Settles what self has open, newest first, up to `until`, or all of it. Groups stay open, for cleanup may use
    them again. False: the task is parked, and resumes self at pc. */
 static bool aio_settle_until_(struct aio_coro *self, uint16_t pc, const struct aio_scope_ *until)
 {
     struct aio_scope_ *scope = *aio_scopes_of_(aio_thread_.loop->current, self), *next;
     self->flags &= (uint16_t)~AIO_F_SETTLING_;
-    for (scope = aio_scope_in_(scope, self, -1); scope && scope != until; scope = aio_scope_in_(next, self, -1)) {
+    for (scope = aio_scope_in_(scope, self); scope && scope != until; scope = aio_scope_in_(next, self)) {
         next = scope->next;
-        if (scope->kind == AIO_SCOPE_TIMEOUT_)
-            aio_timeout_settle_(scope, self);
-        else if (scope->kind == AIO_SCOPE_GROUP_ ? !aio_group_settle_(aio_scope_group_(scope), self, pc)
-                                                 : !aio_generator_settle_(scope, self, pc))
+        if (!scope->kind->settle(scope, self, pc))
             return false;
     }
     return true;
 }
 
-AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc) { return aio_settle_until_(self, pc, NULL); }
+static bool aio_settle_all_(struct aio_coro *self, uint16_t pc) { return aio_settle_until_(self, pc, NULL); }
 
-/* Nobody is left in it: the handles it kept are released. */
-static void aio_group_close_(struct aio_group *group)
+static void aio_group_close_(struct aio_scope_ *scope)
 {
+    struct aio_group *group = aio_scope_group_(scope);
     struct aio_task *member;
     struct aio_group_error_ *note;
-    aio_scope_close_(&group->scope);
+    aio_scope_close_(scope);
     group->closing = true;
     while ((member = group->first) != NULL) {
         struct aio_coro *root = member->leaf;
@@ -4995,16 +5043,41 @@ static void aio_group_close_(struct aio_group *group)
 }
 
 /* The owner ends, or a block in it: so do its groups, the newest until `until`, or all. */
-static void aio_groups_close_(struct aio_coro *self, const struct aio_scope_ *until)
+static void aio_groups_close_until_(struct aio_coro *self, const struct aio_scope_ *until)
 {
     struct aio_scope_ **list = aio_scopes_of_(aio_thread_.loop->current, self), *scope, *next;
-    for (scope = aio_scope_in_(*list, self, -1); scope && scope != until; scope = aio_scope_in_(next, self, -1)) {
+    for (scope = aio_scope_in_(*list, self); scope && scope != until; scope = aio_scope_in_(next, self)) {
         next = scope->next;
-        if (scope->kind == AIO_SCOPE_GROUP_)
-            aio_group_close_(aio_scope_group_(scope));
+        if (scope->kind->close)
+            scope->kind->close(scope);
     }
     if (!until)
         self->flags &= (uint16_t)~AIO_F_OPEN_;
+}
+
+static void aio_groups_close_(struct aio_coro *self) { aio_groups_close_until_(self, NULL); }
+
+/* To the end of the block of the newest timeout, or to AIO_FINALLY. */
+static uint16_t aio_scopes_way_out_(const struct aio_coro *self)
+{
+    struct aio_scope_ *scope = *aio_scopes_of_(aio_thread_.loop->current, self);
+    for (scope = aio_scope_in_(scope, self); scope; scope = aio_scope_in_(scope->next, self))
+        if (scope->kind->block_end)
+            return scope->kind->block_end(scope);
+    return AIO_PC_FINALLY_;
+}
+
+static const struct aio_scopes_ *aio_late_scopes_(void)
+{
+    static const struct aio_scopes_ scopes = { aio_settle_all_, aio_groups_close_, aio_scopes_way_out_ };
+    return &scopes;
+}
+static const struct aio_scope_kind_ *aio_kind_group_(void)
+{
+    static const struct aio_scope_kind_ kind = {
+        aio_group_settle_, NULL, aio_group_close_, aio_group_member_done_, aio_group_release_held_, NULL, NULL, NULL
+    };
+    return &kind;
 }
 
 /* Is the task a member of the group, or a member's, and so on? The group would wait for it for ever. */
@@ -5072,12 +5145,13 @@ static struct aio_timeout *aio_timeout_at_(struct aio_coro *self, uint16_t pc)
 {
     struct aio_task *task = aio_thread_.loop->current;
     struct aio_scope_ *scope = self->flags & AIO_F_OPEN_ ? *aio_scopes_of_(task, self) : NULL;
-    for (scope = aio_scope_in_(scope, self, AIO_SCOPE_TIMEOUT_); scope;
-         scope = aio_scope_in_(scope->next, self, AIO_SCOPE_TIMEOUT_))
-        if (aio_scope_timeout_(scope)->pc == pc)
+    for (scope = aio_scope_in_(scope, self); scope; scope = aio_scope_in_(scope->next, self))
+        if (aio_scope_is_timeout_(scope) && aio_scope_timeout_(scope)->pc == pc)
             return aio_scope_timeout_(scope);
     return NULL;
 }
+
+static const struct aio_scope_kind_ *aio_kind_timeout_(void);
 
 static void aio_timeout_fire_(struct aio_loop *loop, struct aio_node *node)
 {
@@ -5106,7 +5180,7 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
     timeout->error = self->error;
     if (!late && aio_timeout_arm_(loop, timeout, timeout->when))
         return aio_constant_(aio_nomem_);
-    if (!aio_scope_open_(&timeout->scope, self, AIO_SCOPE_TIMEOUT_)) {
+    if (!aio_scope_open_(&timeout->scope, self, aio_kind_timeout_())) {
         if (timeout->deadline.node.place == AIO_AT_TIMER_)
             aio_timer_disarm_(loop, &timeout->deadline.node);
         return aio_constant_(aio_nomem_);
@@ -5156,20 +5230,28 @@ AIO_API_ struct aio_coro *aio_timeout_close_(struct aio_coro *self, uint16_t pc)
 }
 
 /* The body is left by a return, or by an error that came while something newer was settled. */
-static void aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self)
+static bool aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc)
 {
     int error = aio_timeout_end_(aio_scope_timeout_(scope), self);
     if (error == AIO_ETIMEDOUT && self->error == AIO_ECANCELED && self->flags & AIO_F_FINALLY_)
         aio_timeout_forgive_(aio_scope_timeout_(scope), self);
     else
         self->error = error;
+    (void)pc;
+    return true;
 }
 
-AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self)
+static uint16_t aio_timeout_block_end_(const struct aio_scope_ *scope)
 {
-    struct aio_scope_ *scope = *aio_scopes_of_(aio_thread_.loop->current, self);
-    scope = aio_scope_in_(scope, self, AIO_SCOPE_TIMEOUT_);
-    return scope ? aio_scope_timeout_(scope)->pc : (uint16_t)AIO_PC_FINALLY_;
+    return AIO_CONTAINER_(scope, const struct aio_timeout, scope)->pc;
+}
+
+static const struct aio_scope_kind_ *aio_kind_timeout_(void)
+{
+    static const struct aio_scope_kind_ kind = {
+        aio_timeout_settle_, aio_timeout_block_end_, NULL, NULL, NULL, NULL, NULL, NULL
+    };
+    return &kind;
 }
 
 /* An error has left the block. False: what the block has opened is not settled yet. */
@@ -5178,7 +5260,7 @@ AIO_API_ bool aio_timeout_settled_(struct aio_coro *self, uint16_t pc)
     struct aio_timeout *timeout = aio_timeout_at_(self, pc);
     if (!aio_settle_until_(self, pc, &timeout->scope))
         return false;
-    aio_groups_close_(self, &timeout->scope);
+    aio_groups_close_until_(self, &timeout->scope);
     return true;
 }
 
@@ -5264,7 +5346,7 @@ static void aio_generator_move_(struct aio_generator_ *generator, struct aio_tas
 {
     struct aio_scope_ *scope;
     for (scope = generator->open; scope; scope = scope->next)
-        if (scope->kind == AIO_SCOPE_GROUP_) {
+        if (aio_scope_is_group_(scope)) {
             aio_scope_group_(scope)->owner_task = task;
             aio_scope_group_(scope)->entry = aio_requests_(task);
         }
@@ -5334,8 +5416,7 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line)
                name, file, line);
     AIO_ASSERT(!(self->flags & AIO_F_FINALLY_), "AIO_YIELD in AIO_FINALLY", name, file, line);
     for (; scope; scope = scope->next)
-        AIO_ASSERT(scope->kind == AIO_SCOPE_GENERATOR_ ||
-                   (scope->kind == AIO_SCOPE_GROUP_ && !aio_scope_group_(scope)->active),
+        AIO_ASSERT(!aio_scope_is_timeout_(scope) && !(aio_scope_is_group_(scope) && aio_scope_group_(scope)->active),
                    "AIO_YIELD inside a timeout, or while its group has members", name, file, line);
     aio_generator_of_(self)->more = true;           /* its pc says it only while it stands at the AIO_YIELD */
     return self;
@@ -5383,11 +5464,37 @@ AIO_API_ struct aio_coro *aio_generator_close_(struct aio_coro *body)
     return &aio_generator_of_(body)->aio;
 }
 
+static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc)
+{
+    struct aio_generator_ *generator = AIO_CONTAINER_(scope, struct aio_generator_, scope);
+    struct aio_coro *c = &generator->aio;
+    self->pc = pc;
+    if (!generator->ended) {
+        generator->closing = true;
+        if (!aio_await_slow_(self, c))
+            return false;
+    }
+    if (c->error) {
+        self->error = c->error;
+        self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (c->flags & AIO_F_OWN_));
+    }
+    aio_generator_free_(generator);
+    return true;
+}
+
+static const struct aio_scope_kind_ *aio_kind_generator_(void)
+{
+    static const struct aio_scope_kind_ kind = {
+        aio_generator_settle_, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    };
+    return &kind;
+}
+
 /* A constant, if there is no memory, or what is awaited for each value. */
 AIO_API_ struct aio_coro *aio_foreach_open_(struct aio_coro *self, struct aio_coro *body, void *slot)
 {
     struct aio_generator_ *generator = body ? aio_generator_new_(body) : NULL;
-    if (!generator || !aio_scope_open_(&generator->scope, self, AIO_SCOPE_GENERATOR_)) {
+    if (!generator || !aio_scope_open_(&generator->scope, self, aio_kind_generator_())) {
         if (generator)
             aio_free_(generator, sizeof *generator);
         aio_discard_(body);
@@ -5416,24 +5523,6 @@ AIO_API_ int aio_foreach_closed_(struct aio_coro *self, struct aio_coro *ret, ui
 }
 
 /* The frame of the loop is left: the generator is closed, as if it were awaited. */
-static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc)
-{
-    struct aio_generator_ *generator = AIO_CONTAINER_(scope, struct aio_generator_, scope);
-    struct aio_coro *c = &generator->aio;
-    self->pc = pc;
-    if (!generator->ended) {
-        generator->closing = true;
-        if (!aio_await_slow_(self, c))
-            return false;
-    }
-    if (c->error) {
-        self->error = c->error;
-        self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (c->flags & AIO_F_OWN_));
-    }
-    aio_generator_free_(generator);
-    return true;
-}
-
 /* The loop is closed: a task for each generator that is still open. */
 struct aio_closer_ { AIO_FRAME(void); struct aio_generator_ *generator; };
 static struct aio_coro *aio_closer_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -5605,14 +5694,19 @@ static void aio_wake_all_(struct aio_node **head, struct aio_coro *ret)
         aio_wake_(aio_loop_of_(task), task, ret);
 }
 
-static AIO_NOINLINE_ void aio_race_granted_(struct aio_task *task);
+/* It may stand in AIO_RACE, which is decided by that, or take a lock for whoever gathers. */
+static const struct aio_scope_kind_ *aio_gathered_by_(const struct aio_task *task)
+{
+    const struct aio_group *group = task->extension ? task->extension->group : NULL;
+    return group && group->scope.kind->member_taker ? group->scope.kind : NULL;
+}
 
 /* Wakes a task with what it has been given: a request to cancel does not take that away any more. */
 static inline void aio_grant_(struct aio_task *task, struct aio_coro *granted)
 {
     aio_wake_(aio_loop_of_(task), task, granted);
-    if (aio_unlikely_(task->extension != NULL))
-        aio_race_granted_(task);
+    if (aio_unlikely_(task->extension != NULL) && aio_gathered_by_(task))
+        aio_gathered_by_(task)->member_granted(task);
 }
 
 /* The same for one whose operation was kept: that is over, its caller goes on. */
@@ -5644,11 +5738,10 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 
 /* ---------------------------------------------------------------------------- synchronisation */
 
-static const struct aio_task *aio_gatherer_of_(const struct aio_task *task);
 static void aio_lock_take_(struct aio_lock *lock, const struct aio_task *task)
 {
-    if (task && task->extension)
-        task = aio_gatherer_of_(task);
+    if (task && aio_gathered_by_(task))
+        task = aio_gathered_by_(task)->member_taker(task);
     lock->locked = true;
     lock->holder = task ? task->node.seq : 0;       /* a record may be another task's later */
 }
@@ -6460,6 +6553,8 @@ AIO_API_ void aio_watch_close(struct aio_watch *watch)
 
 /* -------------------------------------------------------------------------- gather, race */
 
+static const struct aio_scope_kind_ *aio_kind_gather_(void);
+
 enum { AIO_GATHER_MOST_ = 8 };
 /* Awaited by the coroutine that gathers: it owns a group, and settles it. */
 struct aio_gather_ {
@@ -6557,7 +6652,7 @@ static struct aio_coro *aio_gather_discard_(struct aio_gather_ *gather, unsigned
 {
     aio_gather_discard_children_(gather, members);
     if (gather->group.scope.owner)
-        aio_groups_close_(&gather->aio, NULL);
+        aio_groups_close_(&gather->aio);
     aio_frame_free_(&gather->aio);
     return NULL;
 }
@@ -6574,6 +6669,7 @@ AIO_API_ struct aio_coro *aio_gather_start_(struct aio_gather_ *gather)
     }
     if (gather->failed || aio_group_open_(&gather->group, &gather->aio, 0, gather->flags))
         return aio_gather_discard_(gather, 0);
+    gather->group.scope.kind = aio_kind_gather_();
     for (i = 0; i < gather->n; i++)
         if (!aio_group_member_(&gather->group, gather->child[i], true)) {
             gather->child[i] = NULL;                /* it has been discarded */
@@ -6597,20 +6693,17 @@ AIO_API_ int aio_race_winner_(const struct aio_coro *ret)
 AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
     if (ret->flags & AIO_F_OPEN_)
-        aio_groups_close_(ret, NULL);
+        aio_groups_close_(ret);
     return aio_leave_(self, ret, line);
 }
 
 /* For whom a task takes a lock: one that AIO_GATHER or AIO_RACE has made of a bare operation, for whoever gathers. */
 static const struct aio_task *aio_gatherer_of_(const struct aio_task *task)
 {
-    const struct aio_group *group = task->extension->group;
     const struct aio_coro *c = task->leaf;
-    if (!group || !(group->flags & (AIO_GROUP_GATHER_ | AIO_GROUP_RACE_)))
-        return task;
     while (!(c->flags & AIO_F_ROOT_))
         c = c->up.caller;
-    return c->flags & AIO_F_PROXY_ ? group->owner_task : task;
+    return c->flags & AIO_F_PROXY_ ? task->extension->group->owner_task : task;
 }
 
 static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
@@ -6623,7 +6716,7 @@ static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct
 }
 
 /* A winner that ends decides the race, unless it was decided, or called off, before. */
-static void aio_race_member_done_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
+static void aio_race_member_ended_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
 {
     if (!group->closing)
         aio_race_won_(group, task, root);
@@ -6634,7 +6727,7 @@ static void aio_race_granted_(struct aio_task *task)
 {
     struct aio_group *group = task->extension->group;
     struct aio_coro *c = task->leaf;
-    if (!group || !(group->flags & AIO_GROUP_RACE_) || group->closing)
+    if (!(group->flags & AIO_GROUP_RACE_) || group->closing)
         return;
     while (c->flags & AIO_F_PROXY_ || aio_is_op_(c)) {
         if (c->flags & AIO_F_ROOT_) {
@@ -6644,6 +6737,15 @@ static void aio_race_granted_(struct aio_task *task)
         }
         c = c->up.caller;
     }
+}
+
+static const struct aio_scope_kind_ *aio_kind_gather_(void)
+{
+    static const struct aio_scope_kind_ kind = {
+        aio_group_settle_, NULL, aio_group_close_, aio_group_member_done_, aio_group_release_held_,
+        aio_race_member_ended_, aio_race_granted_, aio_gatherer_of_
+    };
+    return &kind;
 }
 
 /* ------------------------------------------------------------------------ arrays of handles */
@@ -7628,11 +7730,25 @@ static void aio_task_lose_(struct aio_task *task)
     task->node.place = AIO_AT_SETTLE_;
 }
 
+static AIO_COLD_ void aio_orphan_free_(struct aio_slab_ *slab)
+{
+    struct aio_slab_ **at = &aio_thread_.orphans;
+    if (--slab->live)
+        return;
+    while (*at != slab)
+        at = &(*at)->next;
+    *at = slab->next;
+    slab->next = aio_thread_.free_slabs;
+    aio_thread_.free_slabs = slab;
+    aio_pool_give_back_();
+}
+
 /* Records that somebody still holds outlive the loop, with their slab. */
 static void aio_slabs_close_(struct aio_loop *loop)
 {
     struct aio_slab_ *slab, *next, **list;
     uint32_t i;
+    aio_thread_.orphan_free = aio_orphan_free_;
     for (slab = loop->slabs; slab; slab = next) {
         next = slab->next;
         for (i = 0; i < slab->carved; i++) {
@@ -7824,7 +7940,7 @@ static struct aio_group *aio_dump_group_(struct aio_task *task, struct aio_group
     struct aio_scope_ *scope;
     if (task->node.place == AIO_AT_SETTLE_) {
         scope = after ? after->scope.next : *aio_scopes_of_(task, task->leaf);
-        scope = aio_scope_in_(scope, task->leaf, AIO_SCOPE_GROUP_);
+        scope = aio_group_in_(scope, task->leaf);
         return scope ? aio_scope_group_(scope) : NULL;
     }
     if (task->node.place == AIO_AT_LIST_ && !(task->node.flags & AIO_N_HELD_) && !after &&
@@ -7940,7 +8056,7 @@ static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct
             break;
     }
     for (; scope; scope = scope->next)
-        if (scope->kind == AIO_SCOPE_TIMEOUT_)
+        if (aio_scope_is_timeout_(scope))
             deadline = aio_dump_sooner_(loop, &aio_scope_timeout_(scope)->deadline.node, deadline);
     if (set)
         deadline = aio_dump_sooner_(loop, &set->timer, deadline);
