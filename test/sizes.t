@@ -38,7 +38,7 @@ sizes() { BUILD=$tmp/build bench/sizes.sh "$@" >"$tmp/log" 2>&1; }
 # frame NAME: how many bytes sizes.sh --frames says that the frame of queue.c has
 frame() { sed -n "s/^    0*\([0-9]*\) r $1_frame_bytes_\$/\1/p" "$tmp/frames"; }
 
-# frame_sizes: each frame of queue.c once, with the size that sizeof has for it
+# frame_sizes: each frame of queue.c once, with the size that sizeof has for it, and nothing of that in the image
 frame_sizes() {
     sizes --frames || return 1
     cp "$tmp/log" "$tmp/frames"
@@ -48,9 +48,11 @@ frame_sizes() {
             echo '#include "bench/size/queue.c"'
             echo "typedef char same[sizeof(struct $name) == 0$(frame $name | sed 's/^/ + /') ? 1 : -1];"
         } >"$tmp/frame.c"
-        arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb -ffreestanding -iquote . -fsyntax-only "$tmp/frame.c" >>"$tmp/log" 2>&1 ||
-            return 1
+        arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb -ffreestanding -iquote . -fsyntax-only "$tmp/frame.c" \
+            >>"$tmp/log" 2>&1 || return 1
     done
+    arm-none-eabi-nm "$tmp"/build/sizes/m0/queue*.elf >"$tmp/names"
+    grep -q blink_enter_ "$tmp/names" && ! grep _frame_bytes_ "$tmp/names" >>"$tmp/log"
 }
 
 [ $quick = 1 ] && c_compilers=$CC

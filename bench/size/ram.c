@@ -6,6 +6,7 @@
 RAM(frame, struct aio_coro);
 RAM(task, struct aio_task);
 RAM(timer, struct aio_timer_slot_);
+RAM(sleep, struct aio_sleep_);
 RAM(event, struct aio_event);
 RAM(lock, struct aio_lock);
 RAM(queue, struct aio_queue);
