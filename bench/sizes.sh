@@ -176,7 +176,7 @@ case $1 in
 --check | --unused | --frames)
     name=m0
     target $name
-    have "${tools}gcc" || exit 1
+    have "${tools}gcc" || { echo "sizes.sh: no ${tools}gcc" >&2; exit 1; }
     command=${1#--}
     shift
     $command "$@"

@@ -11,7 +11,7 @@ prints() {
     prints_cc=$1 program=$2
     shift 2
     printf '%s\n' "$@" >"$tmp/expected"
-    $prints_cc -O1 $warn -iquote . -DAIO_POOL_BYTES=16384 bench/size/$program.c test/sizes_board.c \
+    $prints_cc $warn -iquote . -DAIO_POOL_BYTES=16384 bench/size/$program.c test/sizes_board.c \
         -o "$tmp/program" >"$tmp/log" 2>&1 &&
         "$tmp/program" >"$tmp/said" 2>>"$tmp/log" &&
         diff "$tmp/expected" "$tmp/said" >>"$tmp/log"
