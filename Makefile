@@ -35,6 +35,9 @@ check:          ## everything: compilers, sanitizers, valgrind, each poller (min
 lint:           ## more warnings than anybody needs, and cppcheck
 	test/lint.sh
 
+sizes:          ## bytes of code and RAM on small machines, for each cross compiler that is here
+	@BUILD='$(BUILD)' bench/sizes.sh
+
 $(BUILD)/test/%: test/test_%.c $(wildcard test/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARN) $(NEED) $< -o $@ $(LDFLAGS)
@@ -55,4 +58,4 @@ $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h) test/poller.h $(HEADERS)
 clean:          ## removes what was built
 	rm -rf $(BUILD)
 
-.PHONY: help demo examples programs check lint test clean
+.PHONY: help demo examples programs check lint sizes test clean

@@ -2398,9 +2398,9 @@ extern "C" {
 #if AIO_MEMORY
 /* Short, not fast. The loops must not be taken for what they are, or they would call themselves. */
 #if defined __clang__
-#define AIO_MEMORY_ __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp")))
+#define AIO_MEMORY_ __attribute__((used, no_builtin("memcpy", "memmove", "memset", "memcmp")))
 #else
-#define AIO_MEMORY_ __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#define AIO_MEMORY_ __attribute__((used, optimize("no-tree-loop-distribute-patterns")))
 #endif
 __attribute__((weak)) void *memcpy(void *to, const void *from, size_t n);
 AIO_MEMORY_ void *memcpy(void *to, const void *from, size_t n)
@@ -3377,14 +3377,17 @@ static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_s
 /* There is a hole at i; the slot goes there, or, if that is not its place, up or down from there. */
 static void aio_timer_fill_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
-    for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4)
+    uint32_t count = loop->timer_count;
+    for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4) {
         aio_timer_put_(loop, i, loop->timers[(i - 1) / 4]);
+        count = 0;                                  /* up is not down */
+    }
     for (;;) {
         uint32_t child = i * 4 + 1, best = child, end = child + 4;
-        if (child >= loop->timer_count)
+        if (child >= count)
             break;
-        if (end > loop->timer_count)
-            end = loop->timer_count;
+        if (end > count)
+            end = count;
         while (++child < end)
             if (aio_timer_before_(&loop->timers[child], &loop->timers[best]))
                 best = child;
@@ -3477,8 +3480,7 @@ static void aio_timers_fire_(struct aio_loop *loop)
     }
 }
 
-/* Has this point in time come? AIO_FOREVER never does, wherever the clock of AIO_TIME_32 stands. */
-static bool aio_time_over_(struct aio_loop *loop, aio_time when)
+static bool aio_has_come_(struct aio_loop *loop, aio_time when)
 {
     return when != AIO_FOREVER && !aio_time_before_(loop->poller->now(loop), when);
 }
@@ -4483,7 +4485,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
             c->error = ret->error;
         return c;
     }
-    if (sleep->relative ? sleep->when <= 0 : aio_time_over_(loop, sleep->when))
+    if (sleep->relative ? sleep->when <= 0 : aio_has_come_(loop, sleep->when))
         c->error = aio_park_yield(leaf);
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
@@ -5266,7 +5268,7 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
                                             bool relative, uint16_t pc)
 {
     struct aio_loop *loop = aio_thread_.loop;
-    bool late = relative ? limit <= 0 : aio_time_over_(loop, limit);
+    bool late = relative ? limit <= 0 : aio_has_come_(loop, limit);
     AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", aio_name_of_(self->type), aio_file_of_(self->type),
                aio_line_(self));
     aio_memset_(timeout, 0, sizeof *timeout);
