@@ -2308,16 +2308,23 @@ static inline uint32_t aio_mask_(void)
 }
 static inline void aio_unmask_(uint32_t state) { __asm__ volatile("msr primask, %0" : : "r"(state) : "memory"); }
 #elif defined __GNUC__ && defined __riscv && AIO_BARE_
+/* Since gcc 12, control registers are an extension, which every core has, and which -march=rv32imc leaves out. */
+#if defined __riscv_zicsr || __GNUC__ < 12
+#define AIO_CSR_(instruction, ...) __asm__ volatile(instruction __VA_ARGS__)
+#else
+#define AIO_CSR_(instruction, ...) \
+    __asm__ volatile inline(".option push\n\t.option arch, +zicsr\n\t" instruction "\n\t.option pop" __VA_ARGS__)
+#endif
 static inline uint32_t aio_mask_(void)
 {
     uintptr_t state;
-    __asm__ volatile("csrrci %0, mstatus, 8" : "=r"(state) : : "memory");
+    AIO_CSR_("csrrci %0, mstatus, 8", : "=r"(state) : : "memory");
     return state & 8;
 }
 static inline void aio_unmask_(uint32_t state)
 {
     uintptr_t bits = state;
-    __asm__ volatile("csrs mstatus, %0" : : "r"(bits) : "memory");
+    AIO_CSR_("csrs mstatus, %0", : : "r"(bits) : "memory");
 }
 #elif defined __GNUC__ && defined __AVR__
 static inline uint32_t aio_mask_(void)
