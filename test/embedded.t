@@ -50,17 +50,17 @@ too_small() {
     result $? "$board: 200 does not link in $1 bytes of RAM"
 }
 
-# start: the programs that want the clock on the wall, all at once; a busy machine may strike while they talk.
+# start: what wants the clock on the wall, all at once
 start() {
     for how in talk silence flood; do
-        embedded/echo.sh $1 "$2" $how >"$tmp/$1.$how" 2>"$tmp/$1.$how.errors" &
-        eval "pid_$how=$!"
+        embedded/echo.sh $board "$image/echo.elf" $how >"$tmp/$board.$how" 2>"$tmp/$board.$how.errors" &
+        echo $! >"$tmp/$board.$how.pid"
     done
 }
 
 # finished HOW: waits for it, and shows what it said
 finished() {
-    eval "wait \$pid_$1"
+    wait "$(cat "$tmp/$board.$1.pid")"
     status=$?
     shown <"$tmp/$board.$1" >"$tmp/out"
     cp "$tmp/$board.$1.errors" "$tmp/errors"
@@ -69,7 +69,7 @@ finished() {
 echoes() {
     section 'Prints, fed' embedded/echo.c >"$tmp/expected"
     finished talk
-    if ! cmp -s "$tmp/expected" "$tmp/out"; then
+    if ! cmp -s "$tmp/expected" "$tmp/out"; then    # a busy machine may strike while we talk: once more
         embedded/echo.sh $board "$image/echo.elf" >"$tmp/$board.talk" 2>"$tmp/errors"
         status=$?
         shown <"$tmp/$board.talk" >"$tmp/out"
@@ -89,17 +89,22 @@ echoes() {
     status "$board: echo ends with 0 after the flood" 0
 }
 
+boards=
 for board in mps2-an385 microbit virt; do
     if missing=$(embedded/run.sh -n $board); then
         image=$tmp/embedded/$board
         try "$board: the programs build" make -s -j2 -f embedded/Makefile BUILD="$tmp" BOARDS=$board OPTIMISE=-Os
-        start $board "$image/echo.elf"
-        blink
-        two_hundred
-        echoes
-        [ $board != microbit ] || too_small 7168
+        boards="$boards $board"
+        start
     else
         skip "$board" "there is no $missing"
     fi
+done
+for board in $boards; do
+    image=$tmp/embedded/$board
+    blink
+    two_hundred
+    [ $board != microbit ] || too_small 7168
+    echoes
 done
 finish
