@@ -104,4 +104,18 @@ static AIO_CORO(program)
     AIO_END;
 }
 
-int main(void) { return aio_run(aio_new(program)); }
+/* Whoever fails and has nobody to tell: a task that got no memory, if the pool were too small. */
+static bool failed;
+
+static void report(struct aio_loop *loop, const struct aio_report *report)
+{
+    (void)loop;
+    board_print("%s: %s %d\n", report->name, report->message, report->error);
+    failed = true;
+}
+
+int main(void)
+{
+    const struct aio_options options = { .on_error = report };
+    return aio_run_with(&options, aio_new(program)) || failed;
+}

@@ -21,8 +21,11 @@ s/ *$//'; }
 # What is the same on all boards.
 counted() { sed 's/[0-9]* bytes/N bytes/; s/of [0-9]*$/of N/'; }
 
+# RAM is full of rubbish at first, as in life; QEMU's is full of zeros.
 blink() {
-    embedded/run.sh $board "$image/blink.elf" >"$tmp/out" 2>"$tmp/errors"
+    case $board in virt) ram=0x80040000 ;; *) ram=0x20000000 ;; esac
+    embedded/run.sh $board "$image/blink.elf" -device loader,file="$tmp/rubbish",addr=$ram,force-raw=on \
+        >"$tmp/out" 2>"$tmp/errors"
     status=$?
     section Prints: embedded/blink.c >"$tmp/expected"
     same "$board: blink prints what it says" "$tmp/expected" "$tmp/out"
@@ -89,6 +92,7 @@ echoes() {
     status "$board: echo ends with 0 after the flood" 0
 }
 
+awk 'BEGIN { for (i = 0; i < 2048; i++) printf "rubbish " }' >"$tmp/rubbish"
 boards=
 for board in mps2-an385 microbit virt; do
     if missing=$(embedded/run.sh -n $board); then
