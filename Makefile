@@ -29,6 +29,9 @@ test:           ## builds and runs the tests (needs prove)
 	@$(MAKE) -s -j4 programs
 	@AIO_TEST_QUICK=1 CC='$(CC)' BUILD='$(BUILD)' prove --exec '' $(TESTS) $(wildcard test/*.t)
 
+embedded:       ## builds firmware and runs it on three boards in QEMU
+	@BUILD='$(BUILD)' embedded/show.sh $(PROGRAMS)
+
 check:          ## everything: compilers, sanitizers, valgrind, each poller (minutes)
 	BUILD='$(BUILD)' test/check.sh
 
@@ -58,4 +61,4 @@ $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h) test/poller.h $(HEADERS)
 clean:          ## removes what was built
 	rm -rf $(BUILD)
 
-.PHONY: help demo examples programs check lint sizes test clean
+.PHONY: help demo embedded examples programs check lint sizes test clean
