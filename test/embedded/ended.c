@@ -31,14 +31,11 @@ static AIO_CORO(squats)
 }
 
 /* Three of them move in where others have moved out: the same size of frame, the same records. */
-struct crowd { AIO_FRAME(void); struct aio_group group; int i; };
-static AIO_CORO(crowd)
+static void move_in(struct aio_group *group)
 {
-    AIO_BEGIN;
-    aio_group_open(&self->group, self, 0, 0);
-    for (self->i = 0; self->i < 3; self->i++)
-        CHECK_INT(aio_group_spawn(&self->group, aio_new(squats)), 0);
-    AIO_END;
+    int i;
+    for (i = 0; i < 3; i++)
+        CHECK_INT(aio_group_spawn(group, aio_new(squats)), 0);
 }
 
 /* What the interrupt's callback does: it belongs to no task, and knows one only through these. */
@@ -77,11 +74,12 @@ static AIO_CORO(waits)
 
 /* The alarm strikes when its waiter is gone: cancelled, out of time, or never begun; each leaves its memory to the
    crowd before. */
-struct late { AIO_FRAME(void); char what; int error, way; struct waits *task; struct crowd *crowd; };
+struct late { AIO_FRAME(void); char what; int error, way; struct waits *task; struct aio_group crowd; };
 static AIO_CORO(late)
 {
     AIO_BEGIN;
     loop = aio_loop_current();
+    aio_group_open(&self->crowd, self, 0, 0);
     for (self->way = 0; self->way < 3; self->way++) {
         memset(&future, 0, sizeof future);
         aio_event_clear(&event);
@@ -103,10 +101,9 @@ static AIO_CORO(late)
         }
         aio_release(self->task);
         CHECK(!self->task);
-        self->crowd = aio_create_task(aio_new(crowd));
+        move_in(&self->crowd);
         CHECK_INT(posts, 0);
-        AIO_AWAIT(self->crowd);
-        aio_release(self->crowd);
+        AIO_AWAIT(aio_group_join(&self->crowd));
         CHECK_INT(posts, 1);
         CHECK_INT(squatters, 3);
         CHECK_INT(woken, 3);
@@ -177,10 +174,11 @@ TEST(post_and_cancel_together)
 struct quick { AIO_FRAME(int); int value; unsigned char bytes[24]; };
 static AIO_CORO(quick) { AIO_BEGIN; AIO_RETURN(self->value); AIO_END; }
 static struct quick *kept;
-struct after { AIO_FRAME(void); struct quick *task, *other; struct crowd *crowd; int value; };
+struct after { AIO_FRAME(void); struct quick *task, *other; struct aio_group crowd; int value; };
 static AIO_CORO(after)
 {
     AIO_BEGIN;
+    aio_group_open(&self->crowd, self, 0, 0);
     self->task = aio_create_task(aio_new(quick, 7));
     self->other = aio_retain(self->task);
     AIO_AWAIT(aio_sleep(AIO_US(100)));
@@ -188,10 +186,8 @@ static AIO_CORO(after)
     CHECK(!aio_task_cancel(self->task));
     CHECK(!aio_task_cancelled(self->task));
     aio_release(self->task);
-    self->crowd = aio_create_task(aio_new(crowd));
-    AIO_AWAIT(self->crowd);
-    CHECK(!aio_task_cancel(self->crowd));
-    aio_release(self->crowd);
+    move_in(&self->crowd);
+    AIO_AWAIT(aio_group_join(&self->crowd));
     AIO_AWAIT(self->value, self->other);            /* ended, held once still */
     CHECK_INT(self->value, 7);
     aio_release(self->other);
