@@ -54,7 +54,7 @@
                                of failure); it is 0 by default when ASan is on
      AIO_POOL_BYTES      0     n: the pool is a static array of n bytes and malloc is never called
      AIO_TIMERS         64     slots for timers, when AIO_POOL_BYTES is set
-     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two)
+     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two); on bare metal 512
      AIO_MALLOC(n)   malloc    and
      AIO_FREE(p)       free    where memory comes from
      AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over; on bare metal 4
@@ -143,20 +143,20 @@
 #define AIO_POOL 1
 #endif
 #endif
-#ifndef AIO_SLAB_BYTES
-#if AIO_POOL_BYTES && AIO_POOL_BYTES <= 16384
-#define AIO_SLAB_BYTES 128
-#elif AIO_POOL_BYTES && AIO_POOL_BYTES < 262144
-#define AIO_SLAB_BYTES 512
-#else
-#define AIO_SLAB_BYTES 16384
-#endif
-#endif
 /* No operating system: hooks, interrupts instead of threads, small stacks. */
 #if defined __AVR__ || (defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M') || (defined __riscv && !defined __linux__)
 #define AIO_BARE_ 1
 #else
 #define AIO_BARE_ !__STDC_HOSTED__
+#endif
+#ifndef AIO_SLAB_BYTES
+#if AIO_POOL_BYTES && AIO_POOL_BYTES <= 16384
+#define AIO_SLAB_BYTES 128
+#elif AIO_BARE_ || (AIO_POOL_BYTES && AIO_POOL_BYTES < 262144)
+#define AIO_SLAB_BYTES 512
+#else
+#define AIO_SLAB_BYTES 16384
+#endif
 #endif
 #ifndef AIO_MAX_DIRECT
 #if AIO_BARE_
@@ -2308,16 +2308,23 @@ static inline uint32_t aio_mask_(void)
 }
 static inline void aio_unmask_(uint32_t state) { __asm__ volatile("msr primask, %0" : : "r"(state) : "memory"); }
 #elif defined __GNUC__ && defined __riscv && AIO_BARE_
+/* Since gcc 12, control registers are an extension, which every core has, and which -march=rv32imc leaves out. */
+#if defined __riscv_zicsr || __GNUC__ < 12
+#define AIO_CSR_(instruction, ...) __asm__ volatile(instruction __VA_ARGS__)
+#else
+#define AIO_CSR_(instruction, ...) \
+    __asm__ volatile inline(".option push\n\t.option arch, +zicsr\n\t" instruction "\n\t.option pop" __VA_ARGS__)
+#endif
 static inline uint32_t aio_mask_(void)
 {
     uintptr_t state;
-    __asm__ volatile("csrrci %0, mstatus, 8" : "=r"(state) : : "memory");
+    AIO_CSR_("csrrci %0, mstatus, 8", : "=r"(state) : : "memory");
     return state & 8;
 }
 static inline void aio_unmask_(uint32_t state)
 {
     uintptr_t bits = state;
-    __asm__ volatile("csrs mstatus, %0" : : "r"(bits) : "memory");
+    AIO_CSR_("csrs mstatus, %0", : : "r"(bits) : "memory");
 }
 #elif defined __GNUC__ && defined __AVR__
 static inline uint32_t aio_mask_(void)
@@ -2963,7 +2970,7 @@ static char *aio_chunk_new_(size_t *size)
     if (!chunk)
         return NULL;
     *size = bytes;
-    thread->chunk_bytes = bytes < 64 * (size_t)AIO_SLAB_BYTES ? bytes * 2 : bytes;
+    thread->chunk_bytes = bytes / 64 < AIO_SLAB_BYTES && bytes <= SIZE_MAX / 4 ? bytes * 2 : bytes;
     chunk->next = thread->chunks;
     thread->chunks = chunk;
     return (char *)chunk;
@@ -3403,7 +3410,7 @@ static void aio_timer_fill_(struct aio_loop *loop, uint32_t i, struct aio_timer_
 #if UINTPTR_MAX > 0xffffffff
 #define AIO_TIMERS_MOST_ 0x40000000u
 #else
-#define AIO_TIMERS_MOST_ 0x8000u
+#define AIO_TIMERS_MOST_ (SIZE_MAX > 0xffff ? 0x8000u : 0x1000u)
 #endif
 #if AIO_POOL_BYTES
 AIO_STATIC_ASSERT_(AIO_TIMERS <= AIO_TIMERS_MOST_, aio_timers_fit);
@@ -3424,11 +3431,11 @@ static bool aio_timer_grow_(struct aio_loop *loop)
 {
     uint32_t capacity = loop->timer_capacity ? loop->timer_capacity * 2 : 64;
     struct aio_timer_slot_ *slots = capacity > AIO_TIMERS_MOST_ ? NULL :
-        (struct aio_timer_slot_ *)AIO_MALLOC(capacity * sizeof *slots);
+        (struct aio_timer_slot_ *)AIO_MALLOC((size_t)capacity * sizeof *slots);
     if (!slots)
         return false;
     if (loop->timers) {
-        aio_memcpy_(slots, loop->timers, loop->timer_count * sizeof *slots);
+        aio_memcpy_(slots, loop->timers, (size_t)loop->timer_count * sizeof *slots);
         AIO_FREE(loop->timers);
     }
     loop->timers = slots;

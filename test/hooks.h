@@ -325,7 +325,7 @@ CORO_TEST(nothing_is_due, uint64_t begin;)
 }
 
 /* No span, however long, keeps the loop from what is posted, and none ends by itself. */
-CORO_TEST(for_ever, int i, error; struct aio_timeout scope; struct aio_callback later;)
+CORO_TEST(for_ever, int i, error; struct aio_timeout scope, other; struct aio_callback later;)
 {
     static const uint32_t clocks[] = { 5, 0x7ffffffd, 0x7ffffffe, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff };
     AIO_BEGIN;
@@ -338,10 +338,11 @@ CORO_TEST(for_ever, int i, error; struct aio_timeout scope; struct aio_callback 
         machine.alarm = machine.parts + 1000 * PARTS;
         CHECK_INT(aio_loop_call_later(posted_loop, &self->later, AIO_FOREVER), 0);
         AIO_TIMEOUT(&self->scope, AIO_FOREVER)
-            AIO_RACE(self->error, aio_sleep(AIO_FOREVER), aio_sleep_until(AIO_FOREVER),
-                     aio_wait_for(aio_sleep(AIO_FOREVER), AIO_FOREVER), aio_event_wait(&posted_event));
+            AIO_TIMEOUT_AT(&self->other, AIO_FOREVER)
+                AIO_RACE(self->error, aio_sleep(AIO_FOREVER), aio_sleep_until(AIO_FOREVER),
+                         aio_wait_for(aio_sleep(AIO_FOREVER), AIO_FOREVER), aio_event_wait(&posted_event));
         CHECK_INT(self->error, 3);
-        CHECK(!self->scope.expired);
+        CHECK(!self->scope.expired && !self->other.expired);
         CHECK_TOLD(ENDLESS);
         CHECK(aio_callback_cancel(&self->later));
     }
@@ -544,7 +545,8 @@ CORO_TEST(dump_of_deadlines, int i;)
         text.text[0] = 0;
         text.sink.write = text_write;
         aio_dump(aio_loop_current(), &text.sink);
-        CHECK(strstr(text.text, "timeout: 0.005 s left") || strstr(text.text, "timeout: 0.006 s left"), "%s", text.text);
+        CHECK(strstr(text.text, "timeout: 0.005 s left") || strstr(text.text, "timeout: 0.006 s left"), "%s",
+              text.text);
         CHECK(strstr(text.text, "sleeps for ever"), "%s", text.text);
         AIO_AWAIT(aio_sleep(AIO_SEC(1)));
     }
@@ -896,8 +898,9 @@ TEST(poll_timeout)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
-        T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines), T(spans),
-        T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep), T(posted_by_a_task),
-        T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns), T(poll_timeout));
+        T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines),
+        T(spans), T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep),
+        T(posted_by_a_task), T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns),
+        T(poll_timeout));
 }
 #endif
