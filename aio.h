@@ -7430,15 +7430,16 @@ AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop)
 
 AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop)
 {
-    aio_time deadline = aio_loop_deadline(loop), left = aio_time_between_(loop->poller->now(loop), deadline), ms;
+    aio_time deadline = aio_loop_deadline(loop), left = aio_time_between_(loop->poller->now(loop), deadline);
+    int64_t ms;
     int most = loop->poller_fd < 0 ? 10 : INT_MAX;
     if (deadline == AIO_FOREVER)
         return loop->poller_fd < 0 ? 10 : -1;
     if (left <= 0)
         return 0;
-    if (left / AIO_UNITS_ >= most / 1000)
+    if (left / AIO_UNITS_ > most / 1000)
         return most;
-    ms = left / AIO_UNITS_ * 1000 + (aio_time)(((int64_t)(left % AIO_UNITS_) * 1000 + AIO_UNITS_ - 1) / AIO_UNITS_);
+    ms = (int64_t)(left / AIO_UNITS_) * 1000 + ((int64_t)(left % AIO_UNITS_) * 1000 + AIO_UNITS_ - 1) / AIO_UNITS_;
     return (int)(ms < most ? ms : most);
 }
 
