@@ -20,7 +20,8 @@ for program in $programs; do
         image=$BUILD/embedded/$board/$program.elf
         run=embedded/run.sh
         [ ! -e "embedded/$program.sh" ] || run=embedded/$program.sh     # the program's other end
-        printf '\n%s on %s, %s bytes of code and constants\n' "$program" $board "$(size "$image" | awk 'NR == 2 { print $1 }')"
+        bytes=$(size "$image" | awk 'NR == 2 { print $1 }')
+        printf '\n%s on %s, %s bytes of code and constants\n' "$program" $board "$bytes"
         $run $board "$image" >"$BUILD/embedded/said"
         status=$?
         sed 's/^/    /' "$BUILD/embedded/said"
