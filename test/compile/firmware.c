@@ -8,7 +8,9 @@ extern "C" {
 int64_t board_ticks(void);
 void board_idle(int64_t ticks);
 #else
+#ifndef AIO_TICK_HZ
 #define AIO_TICK_HZ 1000
+#endif
 uint32_t board_ticks(void);
 void board_idle(int32_t ticks);
 #endif
