@@ -29,24 +29,31 @@ test:           ## builds and runs the tests (needs prove)
 	@$(MAKE) -s -j4 programs
 	@AIO_TEST_QUICK=1 CC='$(CC)' BUILD='$(BUILD)' prove --exec '' $(TESTS) $(wildcard test/*.t)
 
+embedded:       ## builds firmware and runs it on three boards in QEMU
+	@BUILD='$(BUILD)' embedded/show.sh $(PROGRAMS)
+
 check:          ## everything: compilers, sanitizers, valgrind, each poller (minutes)
 	BUILD='$(BUILD)' test/check.sh
 
 lint:           ## more warnings than anybody needs, and cppcheck
 	test/lint.sh
 
-$(BUILD)/test/%: test/test_%.c $(wildcard test/*.h) $(HEADERS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(NEED) $< -o $@ $(LDFLAGS)
+sizes:          ## bytes of code and RAM on small machines, for each cross compiler that is here
+	@BUILD='$(BUILD)' bench/sizes.sh
 
-# The examples are complete programs. Here they share one compiled implementation, to be built in a blink.
-$(BUILD)/poller.o: test/poller.c test/poller.h $(HEADERS)
+# Programs that need no implementation of their own share a compiled one, to be built in a blink.
+$(BUILD)/shared.a: test/shared.c $(wildcard test/*.h) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(NEED) -c $< -o $@
+	$(CC) $(CFLAGS) $(WARN) $(NEED) -c $< -o $(@:.a=.o)
+	$(AR) rc $@ $(@:.a=.o)
 
-$(BUILD)/examples/%: examples/%.c $(BUILD)/poller.o
+$(BUILD)/test/%: test/test_%.c $(BUILD)/shared.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARN) $(SELECT) -DTEST_POLLER_SHARED $< $(BUILD)/poller.o -o $@ $(LDFLAGS)
+	$(CC) $(CFLAGS) $(WARN) $(NEED) -DTEST_SHARED $< $(BUILD)/shared.a -o $@ $(LDFLAGS)
+
+$(BUILD)/examples/%: examples/%.c $(BUILD)/shared.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARN) $(SELECT) -DTEST_SHARED $< $(BUILD)/shared.a -o $@ $(LDFLAGS)
 
 $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h) test/poller.h $(HEADERS)
 	@mkdir -p $(@D)
@@ -55,4 +62,4 @@ $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h) test/poller.h $(HEADERS)
 clean:          ## removes what was built
 	rm -rf $(BUILD)
 
-.PHONY: help demo examples programs check lint test clean
+.PHONY: help demo embedded examples programs check lint sizes test clean

@@ -54,7 +54,7 @@
                                of failure); it is 0 by default when ASan is on
      AIO_POOL_BYTES      0     n: the pool is a static array of n bytes and malloc is never called
      AIO_TIMERS         64     slots for timers, when AIO_POOL_BYTES is set
-     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two)
+     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two); on bare metal 512
      AIO_MALLOC(n)   malloc    and
      AIO_FREE(p)       free    where memory comes from
      AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over; on bare metal 4
@@ -63,7 +63,10 @@
      AIO_TRACE_DEPTH    16     places that an error remembers on its way up (an even number; 0: none)
      AIO_SLOW_STEP  AIO_MS(100) AIO_DEBUG: a step that takes longer is reported
      AIO_ASSERT_FAILED(message)  what a broken assertion does; prints and aborts by default
-     AIO_CHECK_SWITCH    1     make an await inside your own switch a compile-time warning
+     AIO_SMALL                 1: the macros call functions instead of having their work done in place. Default: 1
+                               where the compiler optimises for size (-Os, -Oz); may differ from file to file
+     AIO_CHECK_SWITCH    1     make an await inside your own switch a compile-time warning; 0 by default under
+                               AIO_SMALL where numbers of 64 bits are dear
      AIO_THREAD_LOCAL          __thread; define it empty where there are no threads (on bare metal it is)
      AIO_STRINGS         1     0: no names, files and messages in the program. Assertions, reports and aio_dump
                                work as before, and have nothing to say
@@ -90,8 +93,9 @@
      AIO_WAKE()                ends an AIO_IDLE, or the next one: gives a semaphore that AIO_IDLE takes
 
    Limits: 32,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
-   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes, results
-   read after AIO_ENOMEM zeroed up to 64 bytes; where pointers have 32 bits, 32,768 timers at a time. */
+   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes (8 where pointers have 32 bits), results
+   read after AIO_ENOMEM zeroed up to 64 bytes; where pointers have 32 bits, up to 8, and 32,768 timers at a
+   time. */
 #ifndef AIO_H_INCLUDED
 #define AIO_H_INCLUDED
 
@@ -139,18 +143,20 @@
 #define AIO_POOL 1
 #endif
 #endif
-#ifndef AIO_SLAB_BYTES
-#if AIO_POOL_BYTES && AIO_POOL_BYTES < 262144
-#define AIO_SLAB_BYTES 512
-#else
-#define AIO_SLAB_BYTES 16384
-#endif
-#endif
 /* No operating system: hooks, interrupts instead of threads, small stacks. */
 #if defined __AVR__ || (defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M') || (defined __riscv && !defined __linux__)
 #define AIO_BARE_ 1
 #else
 #define AIO_BARE_ !__STDC_HOSTED__
+#endif
+#ifndef AIO_SLAB_BYTES
+#if AIO_POOL_BYTES && AIO_POOL_BYTES <= 16384
+#define AIO_SLAB_BYTES 128
+#elif AIO_BARE_ || (AIO_POOL_BYTES && AIO_POOL_BYTES < 262144)
+#define AIO_SLAB_BYTES 512
+#else
+#define AIO_SLAB_BYTES 16384
+#endif
 #endif
 #ifndef AIO_MAX_DIRECT
 #if AIO_BARE_
@@ -183,8 +189,17 @@
 #ifndef AIO_TICK_HZ
 #define AIO_TICK_HZ (AIO_TIME_32 ? 1000 : 0)
 #endif
+#ifndef AIO_SMALL
+#ifdef __OPTIMIZE_SIZE__
+#define AIO_SMALL 1
+#else
+#define AIO_SMALL 0
+#endif
+#endif
 #ifndef AIO_CHECK_SWITCH
-#if defined __clang__ || (defined __GNUC__ && __GNUC__ >= 8 && !defined __AVR__)
+#if AIO_SMALL && UINTPTR_MAX <= 0xffffffff
+#define AIO_CHECK_SWITCH 0
+#elif defined __clang__ || (defined __GNUC__ && __GNUC__ >= 8 && !defined __AVR__)
 #define AIO_CHECK_SWITCH 1
 #else
 #define AIO_CHECK_SWITCH 0
@@ -463,8 +478,8 @@ struct aio_node {
 } AIO_EVEN_;
 
 enum {
-    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_TARGET_, AIO_AT_TIMER_, AIO_AT_READER_,
-    AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_,
+    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_TARGET_, AIO_AT_TIMER_, AIO_AT_NEVER_,   /* for ever: no timer */
+    AIO_AT_READER_, AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_,
     AIO_AT_LIST_,                       /* from here on: in a wait list, which it can leave early, for ... */
     AIO_AT_LOCK_, AIO_AT_EVENT_, AIO_AT_CONDITION_, AIO_AT_SEMAPHORE_, AIO_AT_BARRIER_, AIO_AT_WAIT_GROUP_,
     AIO_AT_PUT_, AIO_AT_GET_, AIO_AT_QUEUE_JOIN_, AIO_AT_BROADCAST_, AIO_AT_WATCH_, AIO_AT_SET_
@@ -589,17 +604,15 @@ struct aio_options {
 struct aio_loop {
     void *user;                         /* yours */
     const struct aio_poller *poller;    /* read only */
-    void *poller_data;                  /* the poller's */
-    int poller_fd;                      /* the poller's; -1: it has none. See aio_loop_fileno */
-    aio_error_handler *on_error;        /* yours to change */
-    /* From here on private. */
-    struct aio_node *head, *tail;       /* the ready queue */
+    /* Private, and first what is used most: small machines reach the first bytes with shorter instructions. */
     struct aio_task *current;           /* the task that runs, or NULL */
+    struct aio_node *head, *tail;       /* the ready queue */
+    struct aio_node *turn_last;         /* where the turn that is running ends */
+    uint8_t running, closing, stopping, open, debug;
     unsigned depth;                     /* direct calls that may still nest */
     unsigned budget;                    /* operations that may still complete at once */
-    struct aio_node *turn_last;         /* where the turn that is running ends */
     unsigned since_look;                /* resumptions since timers and descriptors were looked at */
-    uint8_t running, closing, stopping, open, debug;
+    struct aio_node *inbox;             /* lock-free stack, newest first */
     uint32_t seq;                       /* of the next task */
     uint32_t lost_seq;                  /* of the last one that the closing has given up */
     uint32_t closing_seq;               /* of the last one that is waited for in this round of the closing */
@@ -613,11 +626,14 @@ struct aio_loop {
     struct aio_fd *fds;
     int fd_capacity;
     size_t fd_waiters;                  /* tasks that wait for descriptors */
-    struct aio_node *inbox;             /* lock-free stack, newest first */
     struct aio_generator_ *generators;  /* that AIO_NEXT has begun, newest first */
     struct aio_callback *at_close;      /* linked by node.link.next, newest first */
     struct aio_thread_ *thread;
     struct aio_loop *older;             /* among the open loops of the thread */
+    /* Not private. */
+    aio_error_handler *on_error;        /* yours to change */
+    void *poller_data;                  /* the poller's */
+    int poller_fd;                      /* the poller's; -1: it has none. See aio_loop_fileno */
 #if AIO_DEBUG
     const char *stack;                  /* where the C stack of its run begins */
 #endif
@@ -683,9 +699,27 @@ struct aio_ptr { AIO_FRAME(void *); };
 
 /* -------------------------------------------------------- private: memory and the hot paths */
 
+/* Objects up to AIO_POOL_SMALL_ bytes have a free list for every multiple of AIO_POOL_STEP_, larger ones in a static
+   pool for every power of two. The lists of a small pool should not take what it has. */
+#if UINTPTR_MAX > 0xffffffff
+#define AIO_POOL_STEP_ 16
+#elif UINTPTR_MAX > 0xffff
+#define AIO_POOL_STEP_ 8
+#else
+#define AIO_POOL_STEP_ 4
+#endif
+#if AIO_POOL_BYTES && AIO_POOL_BYTES <= 16384
+#define AIO_POOL_SMALL_ 128
+#else
+#define AIO_POOL_SMALL_ 1024
+#endif
+#define AIO_POOL_FITS_(k) (AIO_POOL_BYTES >> (k) > AIO_POOL_SMALL_)     /* is there a k-th power that it can hold? */
 enum {
-    AIO_POOL_STEP_ = 16, AIO_POOL_SMALL_ = 1024, AIO_POOL_LARGE_ = 16,
-    AIO_POOL_CLASSES_ = AIO_POOL_SMALL_ / AIO_POOL_STEP_ + 1
+    AIO_POOL_CLASSES_ = AIO_POOL_SMALL_ / AIO_POOL_STEP_ + 1,
+    AIO_POOL_LARGE_ = AIO_POOL_BYTES ? 1 + AIO_POOL_FITS_(1) + AIO_POOL_FITS_(2) + AIO_POOL_FITS_(3) +
+        AIO_POOL_FITS_(4) + AIO_POOL_FITS_(5) + AIO_POOL_FITS_(6) + AIO_POOL_FITS_(7) + AIO_POOL_FITS_(8) +
+        AIO_POOL_FITS_(9) + AIO_POOL_FITS_(10) + AIO_POOL_FITS_(11) + AIO_POOL_FITS_(12) + AIO_POOL_FITS_(13) +
+        AIO_POOL_FITS_(14) + AIO_POOL_FITS_(15) : 0
 };
 /* The free list of the pool that a size belongs to; 0: it is too large for one. */
 #define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
@@ -695,7 +729,6 @@ enum {
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
     struct aio_loop *loop;              /* whose turn is running, or NULL */
-    struct aio_coro *free[AIO_POOL_CLASSES_ + (AIO_POOL_BYTES ? AIO_POOL_LARGE_ : 0)];
     char *bump, *bump_end;              /* where frames are carved from */
     char *slab, *slab_end;              /* where slabs are */
     struct aio_chunk_ *chunks;
@@ -712,6 +745,7 @@ struct aio_thread_ {
 #if AIO_DEBUG
     struct aio_object_ *objects;        /* all that is alive, newest first */
 #endif
+    struct aio_coro *free[AIO_POOL_CLASSES_ + AIO_POOL_LARGE_];
 };
 AIO_API_ AIO_THREAD_LOCAL struct aio_thread_ aio_thread_;
 
@@ -720,6 +754,8 @@ AIO_API_ void aio_free_slow_(void *object, size_t size);
 AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c);
 AIO_API_ struct aio_coro *aio_await_deep_(struct aio_coro *self, struct aio_coro *c);
 AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
+AIO_API_ bool aio_left_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
+AIO_API_ bool aio_jump_slow_(struct aio_coro *self);
 AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line);
 AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self);
 AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc);
@@ -772,7 +808,7 @@ static inline void aio_free_(void *memory, size_t size) { aio_free_in_(memory, s
 static inline void aio_free_pooled_(struct aio_coro *c) { aio_free_in_(c, c->type->size, c->type->bin); }
 
 /* Results that are the same for everybody. Their zeros are read as a result of whatever type. */
-enum { AIO_UNIT_RESULT_ = 64 };
+enum { AIO_UNIT_RESULT_ = UINTPTR_MAX > 0xffffffff ? 64 : 8 };
 struct aio_unit_ { struct aio_coro aio; union { long double align; char zero[AIO_UNIT_RESULT_]; } u; };
 #if AIO_LINES
 #define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error), 0 }
@@ -832,6 +868,16 @@ static inline struct aio_coro *aio_await_(struct aio_coro *self, struct aio_coro
     return aio_await_slow_(self, c);
 }
 
+/* Where an error goes: to AIO_FINALLY, or to the end of the AIO_TIMEOUT that the body stands in. False: nowhere, for
+   AIO_FINALLY is not left early. */
+static inline bool aio_jump_(struct aio_coro *self)
+{
+    if (self->flags & AIO_F_FINALLY_)
+        return false;
+    self->pc = self->flags & AIO_F_OPEN_ ? aio_way_out_slow_(self) : (uint16_t)AIO_PC_FINALLY_;
+    return true;
+}
+
 /* Takes leave of what was awaited. Not 0: it failed, and self has its error. */
 static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
@@ -846,6 +892,12 @@ static inline int aio_leave_(struct aio_coro *self, struct aio_coro *ret, uint32
             return 0;
     }
     return aio_leave_slow_(self, ret, line);
+}
+
+/* The same, and where to go from here: true: to self->pc. */
+static inline bool aio_left_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    return aio_unlikely_(aio_leave_(self, ret, line)) && aio_jump_(self);
 }
 
 /* The same for AIO_TRY (own = false) and AIO_CATCH (own = true): the error, for the user to have. */
@@ -868,17 +920,18 @@ static inline struct aio_coro *aio_finish_(struct aio_coro *self)
     return aio_finish_slow_(self);
 }
 
-/* Where an error goes: to AIO_FINALLY, or to the end of the AIO_TIMEOUT that the body stands in. */
-static inline uint16_t aio_way_out_(struct aio_coro *self)
-{
-    return self->flags & AIO_F_OPEN_ ? aio_way_out_slow_(self) : (uint16_t)AIO_PC_FINALLY_;
-}
-
 /* May a result of this size be read from ret? The constant ones are too short for the largest. */
 static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
 {
     return size <= AIO_UNIT_RESULT_ || !(ret->flags & AIO_F_UNIT_);
 }
+
+/* AIO_SMALL: without the short cuts. The slow ones know all cases. */
+#if AIO_SMALL
+#define AIO_HOT_(name) name##slow_
+#else
+#define AIO_HOT_(name) name
+#endif
 
 /* ------------------------------------------------------------------------ coroutine objects */
 
@@ -984,17 +1037,17 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
     return memory;
 }
 #define AIO_NEW2_(name, ...) \
-    AIO_UNTAKEN_((struct name *)aio_made_(aio_copy_(aio_alloc_(sizeof(struct name) AIO_ORIGIN_), \
+    AIO_UNTAKEN_((struct name *)aio_made_(aio_copy_(AIO_HOT_(aio_alloc_)(sizeof(struct name) AIO_ORIGIN_), \
         &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name))))
 #elif defined __cplusplus
 #define AIO_NEW2_(name, ...) AIO_UNTAKEN_((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
-    struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
+    struct name *aio_new_ = (struct name *)AIO_HOT_(aio_alloc_)(sizeof(struct name) AIO_ORIGIN_); \
     typedef struct name aio_frame_; \
     if (aio_new_) *aio_new_ = aio_frame_{ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
     AIO_LOUD_ aio_new_; })))
 #else
 #define AIO_NEW2_(name, ...) AIO_UNTAKEN_((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
-    struct name *aio_new_ = (struct name *)aio_alloc_(sizeof(struct name) AIO_ORIGIN_); \
+    struct name *aio_new_ = (struct name *)AIO_HOT_(aio_alloc_)(sizeof(struct name) AIO_ORIGIN_); \
     if (aio_new_) *aio_new_ = (struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }; \
     AIO_LOUD_ aio_new_; })))
 #endif
@@ -1055,7 +1108,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
     AIO_FALLTHROUGH_; case AIO_POINT_(2): break; \
     default: \
         aio_expect_finally_(&self->aio); \
-    } AIO_DIAGNOSE_END_ return aio_finish_(&self->aio)
+    } AIO_DIAGNOSE_END_ return AIO_HOT_(aio_finish_)(&self->aio)
 
 /* AIO_FINALLY; from here to AIO_END is cleanup. It runs exactly once, whether the body returned,
    failed or was cancelled, even before its first step, and after the members of its groups have
@@ -1070,8 +1123,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_OUT_ do { \
     self->aio.pc = self->aio.flags & AIO_F_FINALLY_ ? AIO_PC_END_ : AIO_PC_FINALLY_; \
     goto aio_dispatch_; } while (0)
-#define AIO_FAIL_ do { if (!(self->aio.flags & AIO_F_FINALLY_)) { \
-    self->aio.pc = aio_way_out_(&self->aio); goto aio_dispatch_; } } while (0)
+#define AIO_FAIL_ do { if (AIO_HOT_(aio_jump_)(&self->aio)) goto aio_dispatch_; } while (0)
 
 /* AIO_RETURN(v); AIO_RETURN(); end the body, the second with whatever self->result holds. Jump. The
    result stands whatever error follows. Put v in parentheses if it is the bare name of a macro that
@@ -1092,7 +1144,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_KEEP_LINE_
 #endif
 #define AIO_SUSPEND_(n, c) \
-    AIO_KEEP_LINE_ self->aio.pc = (uint16_t)(n); aio_ret_ = aio_await_(&self->aio, (c)); \
+    AIO_KEEP_LINE_ self->aio.pc = (uint16_t)(n); aio_ret_ = AIO_HOT_(aio_await_)(&self->aio, (c)); \
     if (!aio_ret_) { return 0; } AIO_FALLTHROUGH_; case AIO_POINT_(n):
 #define AIO_TAKE_(lvalue, x) /* aio_has_result_, but compilers see that small ones are always there */ \
     if (sizeof (x)->result <= AIO_UNIT_RESULT_ || aio_has_result_(aio_ret_, sizeof (x)->result)) \
@@ -1105,10 +1157,10 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
     AIO_SELECT2_(__VA_ARGS__, AIO_AWAIT2_, AIO_AWAIT1_, )(AIO_NUMBER_, __VA_ARGS__)
 #define AIO_AWAIT1_(n, x) do { \
     AIO_SUSPEND_(n, aio_of_(x)) \
-    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+    if (AIO_HOT_(aio_left_)(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_; } while (0)
 #define AIO_AWAIT2_(n, lvalue, x) do { \
     AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); \
-    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) AIO_FAIL_; } while (0)
+    if (AIO_HOT_(aio_left_)(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_; } while (0)
 
 /* AIO_TRY(err, awaitable); AIO_TRY(err, lvalue, awaitable); as AIO_AWAIT, but the error lands in err
    (0 if there is none) and the body goes on. The task's own cancellation is not taken: it jumps.
@@ -1120,7 +1172,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_TRY3_(n, err, lvalue, x) do { \
     AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); AIO_CAUGHT_(err, false); } while (0)
 #define AIO_CAUGHT_(err, own) \
-    (err) = aio_catch_(&self->aio, aio_ret_, (own), __LINE__); \
+    (err) = AIO_HOT_(aio_catch_)(&self->aio, aio_ret_, (own), __LINE__); \
     if ((err) == AIO_ECANCELED && self->aio.flags & AIO_F_OWN_) AIO_FAIL_
 
 /* AIO_CATCH(err, ...): as AIO_TRY, and takes the task's own cancellation too. Whoever catches that
@@ -1129,10 +1181,10 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_CATCH(...) \
     AIO_SELECT3_(__VA_ARGS__, AIO_CATCH3_, AIO_CATCH2_, , )(AIO_NUMBER_, __VA_ARGS__)
 #define AIO_CATCH2_(n, err, x) do { \
-    AIO_SUSPEND_(n, aio_of_(x)) (err) = aio_catch_(&self->aio, aio_ret_, true, __LINE__); } while (0)
+    AIO_SUSPEND_(n, aio_of_(x)) (err) = AIO_HOT_(aio_catch_)(&self->aio, aio_ret_, true, __LINE__); } while (0)
 #define AIO_CATCH3_(n, err, lvalue, x) do { \
     AIO_SUSPEND_(n, aio_of_(x)) AIO_TAKE_(lvalue, x); \
-    (err) = aio_catch_(&self->aio, aio_ret_, true, __LINE__); } while (0)
+    (err) = AIO_HOT_(aio_catch_)(&self->aio, aio_ret_, true, __LINE__); } while (0)
 
 /* AIO_WHILE(lvalue, awaitable) statement: awaits again and again, as long as the result is not 0
    (the end of a file, of an iteration); break and continue work. As the branch of an if it wants braces
@@ -1146,7 +1198,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
             return 0; case AIO_POINT_(n): goto AIO_CAT_(aio_ready_, k); \
         } else AIO_CAT_(aio_ready_, k): \
             if (((lvalue) = aio_as_(x, aio_ret_)->result), \
-                aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; break; } \
+                AIO_HOT_(aio_leave_)(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; break; } \
             else if (!(lvalue)) break; \
             else
 static inline struct aio_coro *aio_await_line_(struct aio_coro *self, struct aio_coro *c, uint32_t line)
@@ -1155,7 +1207,7 @@ static inline struct aio_coro *aio_await_line_(struct aio_coro *self, struct aio
     self->line = line;
 #endif
     (void)line;
-    return aio_await_(self, c);
+    return AIO_HOT_(aio_await_)(self, c);
 }
 
 /* The error in flight, in AIO_FINALLY: 0, or why the body ended. aio_coro_error(self). */
@@ -1183,13 +1235,24 @@ static inline struct aio_void *aio_sleep(aio_time delay)
    turn. The same typed pointer, now a handle: await it, look at its members, cancel it; it is the
    caller's until aio_release. NULL, and the coroutine is discarded unrun, when memory is out or no
    loop runs. From a task or a callback. */
-#define aio_create_task(c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_(NULL, aio_of_(c), 2)))
+#define aio_create_task(c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_(NULL, AIO_TASKABLE_(c), 2)))
 /* aio_spawn(coroutine): starts it as a task that the loop owns. 0, or AIO_ENOMEM, or AIO_EPERM (no
    loop runs), and then it is discarded unrun. Its error goes to the loop's error handler. */
-#define aio_spawn(c) aio_spawn_(NULL, aio_of_(c))
+#define aio_spawn(c) aio_spawn_(NULL, AIO_TASKABLE_(c))
 /* The same for a loop that is not running yet, or between two turns. */
-#define aio_loop_create_task(loop, c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_((loop), aio_of_(c), 2)))
-#define aio_loop_spawn(loop, c) aio_spawn_((loop), aio_of_(c))
+#define aio_loop_create_task(loop, c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_((loop), AIO_TASKABLE_(c), 2)))
+#define aio_loop_spawn(loop, c) aio_spawn_((loop), AIO_TASKABLE_(c))
+/* Some of the library's awaitables do not last: a task gets something around them. Types tell when there is
+   nothing to be seen to, and no code for it in the program. */
+#if defined __GNUC__ && !defined __cplusplus
+#define AIO_TASKABLE_(c) __extension__ _Generic((__typeof__(c))0, struct aio_void *: aio_taskable_, \
+    struct aio_int *: aio_taskable_, struct aio_size *: aio_taskable_, struct aio_ptr *: aio_taskable_, \
+    struct aio_any *: aio_taskable_, default: aio_as_it_is_)(aio_of_(c))
+#else
+#define AIO_TASKABLE_(c) aio_taskable_(aio_of_(c))
+#endif
+AIO_API_ struct aio_coro *aio_taskable_(struct aio_coro *c);
+static inline struct aio_coro *aio_as_it_is_(struct aio_coro *c) { return c; }
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs);
 AIO_API_ AIO_MUST_USE_ int aio_spawn_(struct aio_loop *loop, struct aio_coro *c);
 
@@ -2063,13 +2126,13 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     AIO_SELECT3_(__VA_ARGS__, AIO_COMPLETE3_, AIO_COMPLETE2_, , )(__VA_ARGS__)
 AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro *c, size_t offset, void *result,
                                           size_t size);
-#define AIO_COMPLETE2_(loop, c) aio_loop_run_until_complete_((loop), aio_of_(c), 0, NULL, 0)
+#define AIO_COMPLETE2_(loop, c) aio_loop_run_until_complete_((loop), AIO_TASKABLE_(c), 0, NULL, 0)
 #if defined __cplusplus
 }
 template <class T, class L> inline int aio_loop_complete_typed_(struct aio_loop *loop, T *c, L &lvalue)
 {
     decltype(c->result) result;
-    int error = aio_loop_run_until_complete_(loop, (struct aio_coro *)(void *)c, offsetof(T, result), &result,
+    int error = aio_loop_run_until_complete_(loop, AIO_TASKABLE_(c), offsetof(T, result), &result,
                                              sizeof result);
     lvalue = result;
     return error;
@@ -2079,11 +2142,11 @@ extern "C" {
 #elif AIO_STATEMENT_EXPRESSIONS
 #define AIO_COMPLETE3_(loop, lvalue, c) __extension__ ({ \
     aio_typeof_((c)->result) aio_result_; \
-    int aio_error_ = aio_loop_run_until_complete_((loop), aio_of_(c), AIO_RESULT_OFFSET_(c), &aio_result_, \
+    int aio_error_ = aio_loop_run_until_complete_((loop), AIO_TASKABLE_(c), AIO_RESULT_OFFSET_(c), &aio_result_, \
         sizeof aio_result_); \
     (lvalue) = aio_result_; aio_error_; })
 #else
-#define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_run_until_complete_((loop), aio_of_(c), \
+#define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_run_until_complete_((loop), AIO_TASKABLE_(c), \
     AIO_RESULT_OFFSET_(c), &(lvalue), sizeof (lvalue) == sizeof (c)->result ? sizeof (lvalue) : 0)
 #endif
 /* Runs until aio_loop_stop, which lets the turn end that is going on; called before, there is one
@@ -2245,16 +2308,23 @@ static inline uint32_t aio_mask_(void)
 }
 static inline void aio_unmask_(uint32_t state) { __asm__ volatile("msr primask, %0" : : "r"(state) : "memory"); }
 #elif defined __GNUC__ && defined __riscv && AIO_BARE_
+/* Since gcc 12, control registers are an extension, which every core has, and which -march=rv32imc leaves out. */
+#if defined __riscv_zicsr || __GNUC__ < 12
+#define AIO_CSR_(instruction, ...) __asm__ volatile(instruction __VA_ARGS__)
+#else
+#define AIO_CSR_(instruction, ...) \
+    __asm__ volatile inline(".option push\n\t.option arch, +zicsr\n\t" instruction "\n\t.option pop" __VA_ARGS__)
+#endif
 static inline uint32_t aio_mask_(void)
 {
     uintptr_t state;
-    __asm__ volatile("csrrci %0, mstatus, 8" : "=r"(state) : : "memory");
+    AIO_CSR_("csrrci %0, mstatus, 8", : "=r"(state) : : "memory");
     return state & 8;
 }
 static inline void aio_unmask_(uint32_t state)
 {
     uintptr_t bits = state;
-    __asm__ volatile("csrs mstatus, %0" : : "r"(bits) : "memory");
+    AIO_CSR_("csrs mstatus, %0", : : "r"(bits) : "memory");
 }
 #elif defined __GNUC__ && defined __AVR__
 static inline uint32_t aio_mask_(void)
@@ -2335,9 +2405,9 @@ extern "C" {
 #if AIO_MEMORY
 /* Short, not fast. The loops must not be taken for what they are, or they would call themselves. */
 #if defined __clang__
-#define AIO_MEMORY_ __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp")))
+#define AIO_MEMORY_ __attribute__((used, no_builtin("memcpy", "memmove", "memset", "memcmp")))
 #else
-#define AIO_MEMORY_ __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#define AIO_MEMORY_ __attribute__((used, optimize("no-tree-loop-distribute-patterns")))
 #endif
 __attribute__((weak)) void *memcpy(void *to, const void *from, size_t n);
 AIO_MEMORY_ void *memcpy(void *to, const void *from, size_t n)
@@ -2685,7 +2755,7 @@ AIO_API_ void aio_loop_report(struct aio_loop *loop, const struct aio_report *re
 {
     if (loop->on_error)
         loop->on_error(loop, report);
-    else if (loop->debug)
+    else if (AIO_STRINGS && loop->debug)
         aio_report_print(loop, report);
 }
 
@@ -2763,7 +2833,10 @@ struct aio_slab_ {
     struct aio_loop *loop;              /* NULL: the loop was closed while records were in use */
     uint32_t carved, live;              /* live: counted from the loop's close on */
 };
-enum { AIO_SLAB_FIRST_ = 64, AIO_SLAB_TASKS_ = (AIO_SLAB_BYTES - 64) / sizeof(struct aio_task) };
+enum {
+    AIO_SLAB_FIRST_ = AIO_SLAB_BYTES < 4096 ? (sizeof(struct aio_slab_) + 7) / 8 * 8 : 64,
+    AIO_SLAB_TASKS_ = (AIO_SLAB_BYTES - AIO_SLAB_FIRST_) / sizeof(struct aio_task)
+};
 AIO_STATIC_ASSERT_(sizeof(struct aio_slab_) <= AIO_SLAB_FIRST_, aio_slab_header_fits);
 AIO_STATIC_ASSERT_(AIO_SLAB_TASKS_ > 0, aio_slab_holds_a_task);
 
@@ -2810,23 +2883,38 @@ static void aio_pool_took_(size_t size)
 static union { long double align; char bytes[AIO_POOL_BYTES]; } aio_arena_;
 static struct aio_thread_ *aio_arena_owner_;    /* the one thread that has it. For others memory is out */
 
-/* Everything comes from one array. Large blocks are powers of two, so that they can be used again. */
-static char *aio_arena_carve_(size_t size, uintptr_t alignment)
+/* Everything comes from one array: objects from its bottom, slabs of records from its top. Large blocks are powers of
+   two, so that they can be used again. False: there is not so much left. */
+static bool aio_arena_has_(size_t size)
 {
     struct aio_thread_ *thread = &aio_thread_;
-    char *at;
     if (!aio_arena_owner_) {
         aio_arena_owner_ = thread;
         thread->bump = aio_align_(aio_arena_.bytes, AIO_POOL_STEP_);
         thread->bump_end = aio_arena_.bytes + sizeof aio_arena_.bytes;
-    } else if (aio_arena_owner_ != thread)
+    }
+    return aio_arena_owner_ == thread && (size_t)(thread->bump_end - thread->bump) >= size;
+}
+
+static char *aio_carve_(size_t size)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    if (!aio_arena_has_(size))
         return NULL;
-    at = aio_align_(thread->bump, alignment);
-    if (at > thread->bump_end || (size_t)(thread->bump_end - at) < size)
+    aio_pool_took_(size);
+    thread->bump += size;
+    return thread->bump - size;
+}
+
+static char *aio_slab_carve_(void)
+{
+    struct aio_thread_ *thread = &aio_thread_;
+    size_t size = AIO_SLAB_BYTES + (aio_arena_has_(0) ? (uintptr_t)thread->bump_end & (AIO_SLAB_BYTES - 1) : 0);
+    if (!aio_arena_has_(size))
         return NULL;
-    aio_pool_took_((size_t)(at + size - thread->bump));
-    thread->bump = at + size;
-    return at;
+    aio_pool_took_(size);
+    thread->bump_end -= size;
+    return thread->bump_end;
 }
 
 static unsigned aio_block_class_(size_t *size)
@@ -2847,7 +2935,7 @@ static void *aio_block_new_(size_t size)
     struct aio_coro *block = size < wanted ? NULL : *list;
     if (block)
         *list = (struct aio_coro *)block->up.link;
-    else if (size >= wanted && (block = (struct aio_coro *)(void *)aio_arena_carve_(size, AIO_POOL_STEP_)) != NULL)
+    else if (size >= wanted && (block = (struct aio_coro *)(void *)aio_carve_(size)) != NULL)
         aio_thread_.carved += size;
     return block;
 }
@@ -2862,8 +2950,6 @@ static void aio_block_free_(void *memory, size_t size)
     *list = block;
 }
 
-static char *aio_carve_(size_t size) { return aio_arena_carve_(size, AIO_POOL_STEP_); }
-static char *aio_slab_carve_(void) { return aio_arena_carve_(AIO_SLAB_BYTES, AIO_SLAB_BYTES); }
 #else
 static void *aio_block_new_(size_t size) { return AIO_MALLOC(size); }
 static void aio_block_free_(void *memory, size_t size)
@@ -2884,7 +2970,7 @@ static char *aio_chunk_new_(size_t *size)
     if (!chunk)
         return NULL;
     *size = bytes;
-    thread->chunk_bytes = bytes < 64 * (size_t)AIO_SLAB_BYTES ? bytes * 2 : bytes;
+    thread->chunk_bytes = bytes / 64 < AIO_SLAB_BYTES && bytes <= SIZE_MAX / 4 ? bytes * 2 : bytes;
     chunk->next = thread->chunks;
     thread->chunks = chunk;
     return (char *)chunk;
@@ -3013,18 +3099,27 @@ static uint32_t aio_origin_line_(const struct aio_coro *c)
     return 0;
 }
 
-AIO_API_ AIO_COLD_ void *aio_alloc_slow_(size_t size)
+#if AIO_POOL
+static AIO_NOINLINE_ char *aio_object_carve_(size_t size)
+{
+    char *object = aio_carve_(size);
+    if (object)
+        aio_thread_.carved += size;
+    return object;
+}
+#endif
+
+AIO_API_ AIO_NOINLINE_ void *aio_alloc_slow_(size_t size)
 {
 #if AIO_POOL
-    if (size <= AIO_POOL_SMALL_) {
-        size = (size + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_ * AIO_POOL_STEP_;
-        {
-            char *object = aio_carve_(size);
-            if (object)
-                aio_thread_.carved += size;
-            return object;
-        }
+    size_t bin = AIO_BIN_(size);
+    struct aio_coro *object = aio_thread_.free[bin];
+    if (bin && object) {
+        aio_thread_.free[bin] = (struct aio_coro *)object->up.link;
+        return object;
     }
+    if (bin)
+        return aio_object_carve_(bin * AIO_POOL_STEP_);
 #endif
     return aio_block_new_(size);
 }
@@ -3054,7 +3149,7 @@ static void aio_check_thread_(const struct aio_loop *loop, const struct aio_coro
 #if AIO_DEBUG
 #define aio_own_alloc_(size) aio_alloc_((size), NULL, 0)
 #else
-#define aio_own_alloc_(size) aio_alloc_(size)
+#define aio_own_alloc_(size) AIO_HOT_(aio_alloc_)(size)
 #endif
 
 static bool aio_pool_all_free_(const struct aio_thread_ *thread)
@@ -3248,59 +3343,58 @@ static void aio_list_remove_(struct aio_node *node)
 
 /* -------------------------------------------------------------------------------- timers */
 
-/* How long from one point in time to a later one; negative: it is an earlier one. */
-static inline aio_time aio_time_between_(aio_time from, aio_time to)
+/* Is one point in time before another? Where points go round, their difference tells. */
+static inline bool aio_time_before_(aio_time a, aio_time b)
 {
 #if AIO_TIME_32
-    if (to == AIO_FOREVER || from == AIO_FOREVER)   /* no point in time stands for it */
-        return to == from ? 0 : to == AIO_FOREVER ? AIO_FOREVER : -AIO_FOREVER;
-    return (aio_time)((uint32_t)to - (uint32_t)from);
+    return (int32_t)((uint32_t)a - (uint32_t)b) < 0;
 #else
-    return to - from;
+    return a < b;
 #endif
 }
+
+/* From one to another; 0 if that is not later. */
+static aio_time aio_time_until_(aio_time from, aio_time to)
+{
+    return aio_time_before_(from, to) ? (aio_time)((uint64_t)to - (uint64_t)from) : 0;
+}
+
+/* Half a word where pointers have 32 bits: the index and the order of arming of a parked node. */
+#if UINTPTR_MAX > 0xffffffff
+typedef uint32_t aio_timer_index_;
+typedef int32_t aio_timer_order_;
+#else
+typedef uint16_t aio_timer_index_;
+typedef int16_t aio_timer_order_;
+#endif
 
 static bool aio_timer_before_(const struct aio_timer_slot_ *a, const struct aio_timer_slot_ *b)
 {
     if (a->deadline != b->deadline)
-        return aio_time_between_(a->deadline, b->deadline) > 0;
-#if UINTPTR_MAX > 0xffffffff
-    return (int32_t)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
-#else
-    return (int16_t)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
-#endif
+        return aio_time_before_(a->deadline, b->deadline);
+    return (aio_timer_order_)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
 }
 
 static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
     loop->timers[i] = slot;
-#if UINTPTR_MAX > 0xffffffff
-    slot.node->u.timer.index = i;
-#else
-    slot.node->u.timer.index = (uint16_t)i;
-#endif
+    slot.node->u.timer.index = (aio_timer_index_)i;
 }
 
-static void aio_timer_up_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
+/* There is a hole at i; the slot goes there, or, if that is not its place, up or down from there. */
+static void aio_timer_fill_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
-    while (i) {
-        uint32_t parent = (i - 1) / 4;
-        if (!aio_timer_before_(&slot, &loop->timers[parent]))
-            break;
-        aio_timer_put_(loop, i, loop->timers[parent]);
-        i = parent;
+    uint32_t count = loop->timer_count;
+    for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4) {
+        aio_timer_put_(loop, i, loop->timers[(i - 1) / 4]);
+        count = 0;                                  /* up is not down */
     }
-    aio_timer_put_(loop, i, slot);
-}
-
-static void aio_timer_down_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
-{
     for (;;) {
         uint32_t child = i * 4 + 1, best = child, end = child + 4;
-        if (child >= loop->timer_count)
+        if (child >= count)
             break;
-        if (end > loop->timer_count)
-            end = loop->timer_count;
+        if (end > count)
+            end = count;
         while (++child < end)
             if (aio_timer_before_(&loop->timers[child], &loop->timers[best]))
                 best = child;
@@ -3316,7 +3410,7 @@ static void aio_timer_down_(struct aio_loop *loop, uint32_t i, struct aio_timer_
 #if UINTPTR_MAX > 0xffffffff
 #define AIO_TIMERS_MOST_ 0x40000000u
 #else
-#define AIO_TIMERS_MOST_ 0x8000u
+#define AIO_TIMERS_MOST_ (SIZE_MAX > 0xffff ? 0x8000u : 0x1000u)
 #endif
 #if AIO_POOL_BYTES
 AIO_STATIC_ASSERT_(AIO_TIMERS <= AIO_TIMERS_MOST_, aio_timers_fit);
@@ -3337,11 +3431,11 @@ static bool aio_timer_grow_(struct aio_loop *loop)
 {
     uint32_t capacity = loop->timer_capacity ? loop->timer_capacity * 2 : 64;
     struct aio_timer_slot_ *slots = capacity > AIO_TIMERS_MOST_ ? NULL :
-        (struct aio_timer_slot_ *)AIO_MALLOC(capacity * sizeof *slots);
+        (struct aio_timer_slot_ *)AIO_MALLOC((size_t)capacity * sizeof *slots);
     if (!slots)
         return false;
     if (loop->timers) {
-        aio_memcpy_(slots, loop->timers, loop->timer_count * sizeof *slots);
+        aio_memcpy_(slots, loop->timers, (size_t)loop->timer_count * sizeof *slots);
         AIO_FREE(loop->timers);
     }
     loop->timers = slots;
@@ -3354,32 +3448,30 @@ static int aio_timer_arm_(struct aio_loop *loop, struct aio_node *node, aio_time
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
     struct aio_timer_slot_ slot;
-    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+    node->place = AIO_AT_NEVER_;
+    if (deadline == AIO_FOREVER)
+        return 0;
+    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop)) {
+        node->place = AIO_AT_NOTHING_;
         return AIO_ENOMEM;
+    }
     slot.deadline = deadline;
     slot.node = node;
     node->place = AIO_AT_TIMER_;
     node->link.fire = fire;
-#if UINTPTR_MAX > 0xffffffff
-    node->u.timer.seq = loop->timer_seq++;
-#else
-    node->u.timer.seq = (uint16_t)loop->timer_seq++;
-#endif
-    aio_timer_up_(loop, loop->timer_count++, slot);
+    node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
+    aio_timer_fill_(loop, loop->timer_count++, slot);
     return 0;
 }
 
+/* Also one that is not armed. */
 static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
 {
     uint32_t i = node->u.timer.index;
-    struct aio_timer_slot_ last = loop->timers[--loop->timer_count];
+    bool armed = node->place == AIO_AT_TIMER_;
     node->place = AIO_AT_NOTHING_;
-    if (i == loop->timer_count)
-        return;
-    if (i && aio_timer_before_(&last, &loop->timers[(i - 1) / 4]))
-        aio_timer_up_(loop, i, last);
-    else
-        aio_timer_down_(loop, i, last);
+    if (armed && i != --loop->timer_count)
+        aio_timer_fill_(loop, i, loop->timers[loop->timer_count]);
 }
 
 static void aio_timers_fire_(struct aio_loop *loop)
@@ -3388,11 +3480,16 @@ static void aio_timers_fire_(struct aio_loop *loop)
     if (!loop->timer_count)
         return;
     now = loop->poller->now(loop);
-    while (loop->timer_count && aio_time_between_(loop->timers[0].deadline, now) >= 0) {
+    while (loop->timer_count && !aio_time_before_(now, loop->timers[0].deadline)) {
         struct aio_node *node = loop->timers[0].node;
         aio_timer_disarm_(loop, node);
         node->link.fire(loop, node);
     }
+}
+
+static bool aio_has_come_(struct aio_loop *loop, aio_time when)
+{
+    return when != AIO_FOREVER && !aio_time_before_(loop->poller->now(loop), when);
 }
 
 /* A span from now; what is too long to count never ends. A clock of ticks says when the last one was, which is up
@@ -3404,8 +3501,9 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
         return now;
 #if AIO_TIME_32
     if (delay > AIO_LONGEST_)
-        return AIO_FOREVER;                         /* which is no point in time: who passes it takes one more still */
-    return (aio_time)((uint32_t)now + (uint32_t)delay + 1 + ((uint32_t)AIO_FOREVER - 1 - (uint32_t)now <= (uint32_t)delay));
+        return AIO_FOREVER;
+    delay = (aio_time)((uint32_t)now + (uint32_t)delay + 1 + (now == AIO_FOREVER - 1));     /* shown for two ticks */
+    return delay == AIO_FOREVER ? INT32_MIN : delay;
 #else
     delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
     return delay > AIO_LONGEST_ - now ? AIO_FOREVER : now + delay;
@@ -3920,7 +4018,11 @@ static inline void aio_expect_unrun_(const struct aio_coro *c)
 }
 
 static struct aio_coro *aio_proxy_inner_(struct aio_coro *c);
+#if AIO_STRINGS
 static const char *aio_proxy_name_(const struct aio_coro *c);
+#else
+#define aio_proxy_name_(c) aio_type_name_(c)
+#endif
 AIO_API_ void aio_discard_(struct aio_coro *c)
 {
     while (c && !(c->flags & AIO_F_UNIT_) && !aio_is_task_or_future_(c)) {
@@ -3974,7 +4076,7 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
 }
 
 /* aio_sleep(0) is no object, and an operation does not last: who needs something that can be a task gets it. */
-static struct aio_coro *aio_object_for_(struct aio_coro *c)
+AIO_API_ struct aio_coro *aio_taskable_(struct aio_coro *c)
 {
     if (!c)
         return NULL;
@@ -3988,7 +4090,6 @@ static struct aio_coro *aio_object_for_(struct aio_coro *c)
 AIO_API_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs)
 {
     struct aio_task *task;
-    c = aio_object_for_(c);
     loop = loop ? loop : aio_thread_.loop;
     if (!c)
         return NULL;
@@ -4017,19 +4118,19 @@ AIO_API_ int aio_spawn_(struct aio_loop *loop, struct aio_coro *c)
     return 0;
 }
 
-static AIO_COLD_ void aio_report_unseen_(struct aio_task *task, struct aio_coro *root)
+static AIO_COLD_ void aio_report_unseen_(struct aio_loop *loop, struct aio_coro *root, const char *message)
 {
-    struct aio_loop *loop = aio_loop_of_(task);
-    if (loop && loop->open)
-        aio_report_(loop, AIO_TEXT_("failed, and nobody looked at its error"), root->error, root);
+    if (root->error && root->error != AIO_ECANCELED && !(root->flags & AIO_F_SEEN_) && loop && loop->open)
+        aio_report_(loop, message, root->error, root);
+    root->flags |= AIO_F_SEEN_;
 }
 
 static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
 {
     if (--task->node.refs)
         return;
-    if (aio_unlikely_(root->error != 0) && root->error != AIO_ECANCELED && !(root->flags & AIO_F_SEEN_))
-        aio_report_unseen_(task, root);
+    if (aio_unlikely_(root->error != 0))
+        aio_report_unseen_(aio_loop_of_(task), root, AIO_TEXT_("failed, and nobody looked at its error"));
     if (task->extension)
         aio_extension_free_(task->extension);
     root->flags &= (uint16_t)~AIO_F_ROOT_;
@@ -4224,11 +4325,8 @@ static AIO_NOINLINE_ void aio_task_finish_(struct aio_loop *loop, struct aio_tas
     aio_notify_all_(&task->waiters, root);
     if (task->extension && task->extension->group)
         task->extension->group->scope.kind->member_done(loop, task, root);
-    else if (aio_unlikely_(root->error != 0) && task->node.flags & AIO_N_SPAWNED_ &&
-             root->error != AIO_ECANCELED) {
-        root->flags |= AIO_F_SEEN_;
-        aio_report_(loop, AIO_TEXT_("failed"), root->error, root);
-    }
+    else if (aio_unlikely_(root->error != 0) && task->node.flags & AIO_N_SPAWNED_)
+        aio_report_unseen_(loop, root, AIO_TEXT_("failed"));
     aio_unref_(task, root);
 }
 
@@ -4278,7 +4376,7 @@ static inline struct aio_coro *aio_await_target_(struct aio_coro *self, struct a
     return NULL;
 }
 
-AIO_API_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c)
+AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c)
 {
     if (!c)
         return aio_constant_(aio_nomem_);
@@ -4309,14 +4407,11 @@ static bool aio_is_own_(const struct aio_coro *ret)
 
 static int aio_leave_with_(struct aio_coro *self, struct aio_coro *ret, bool is_own, uint32_t line)
 {
-    int error = ret->error;
-    if (error) {
-        self->error = error;
-        aio_trace_(aio_thread_.loop, self, ret, line);
-        self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (is_own ? AIO_F_OWN_ : 0));
-    }
+    self->error = ret->error;
+    aio_trace_(aio_thread_.loop, self, ret, line);
+    self->flags = (uint16_t)((self->flags & (uint16_t)~AIO_F_OWN_) | (is_own ? AIO_F_OWN_ : 0));
     aio_drop_(ret);
-    return error;
+    return self->error;
 }
 
 /* Whoever awaits a task only borrows it. */
@@ -4328,13 +4423,22 @@ static void aio_expect_alive_(const struct aio_coro *ret)
 AIO_API_ int aio_leave_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
 {
     aio_expect_alive_(ret);
-    return aio_leave_with_(self, ret, aio_is_own_(ret), line);
+    if (ret->error)
+        return aio_leave_with_(self, ret, aio_is_own_(ret), line);
+    aio_drop_(ret);
+    return 0;
+}
+
+AIO_API_ bool aio_jump_slow_(struct aio_coro *self) { return aio_jump_(self); }
+AIO_API_ bool aio_left_slow_(struct aio_coro *self, struct aio_coro *ret, uint32_t line)
+{
+    return aio_leave_slow_(self, ret, line) && aio_jump_(self);
 }
 
 AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool own, uint32_t line)
 {
     int error = ret->error;
-    bool is_own = aio_is_own_(ret);
+    bool is_own = error && aio_is_own_(ret);
     aio_expect_alive_(ret);
     if (is_own && !own)
         return aio_leave_with_(self, ret, true, line);
@@ -4388,7 +4492,7 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
             c->error = ret->error;
         return c;
     }
-    if (sleep->relative ? sleep->when <= 0 : aio_time_between_(loop->poller->now(loop), sleep->when) <= 0)
+    if (sleep->relative ? sleep->when <= 0 : aio_has_come_(loop, sleep->when))
         c->error = aio_park_yield(leaf);
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
@@ -4504,8 +4608,7 @@ static void aio_deadline_begin_(struct aio_deadline_ *deadline, struct aio_task 
 static int aio_deadline_end_(struct aio_loop *loop, struct aio_deadline_ *deadline, int error)
 {
     struct aio_task *task = deadline->task;
-    if (deadline->node.place == AIO_AT_TIMER_)
-        aio_timer_disarm_(loop, &deadline->node);
+    aio_timer_disarm_(loop, &deadline->node);
     if (deadline->requested)
         aio_withdraw_(task, deadline->entry);
     if (!deadline->expired || error != AIO_ECANCELED || task->node.cancels > deadline->entry)
@@ -4609,7 +4712,7 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
             aio_future_cancel_(inner);
         else
             error = AIO_ECANCELED;
-    } else if (!error && proxy->timeout > 0 && proxy->timeout != AIO_FOREVER) {
+    } else if (!error && proxy->timeout > 0) {
         error = aio_timer_arm_(loop, &proxy->deadline.node, aio_deadline_after_(loop, proxy->timeout),
                                aio_deadline_fire_);
         if (error && borrowed) {
@@ -4639,11 +4742,13 @@ static const struct aio_type aio_proxy_types_[] = {
     { aio_wait_for_body_, AIO_NAMED_("aio_task", NULL) 0, 0 },
 };
 
+#if AIO_STRINGS
 static const char *aio_proxy_name_(const struct aio_coro *c)
 {
     bool wraps = c->type == &aio_proxy_types_[AIO_WRAP_];
     return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : aio_name_of_(c->type);
 }
+#endif
 
 AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
                                          aio_time timeout, int kind)
@@ -4779,7 +4884,7 @@ AIO_API_ struct aio_coro *aio_group_add_(struct aio_group *group, struct aio_cor
         aio_discard_(c);
         return NULL;
     }
-    c = aio_object_for_(c);
+    c = aio_taskable_(c);
     task = c ? aio_group_member_(group, c, keep) : NULL;
     if (!task)
         return NULL;
@@ -5163,8 +5268,6 @@ static void aio_timeout_fire_(struct aio_loop *loop, struct aio_node *node)
 
 static int aio_timeout_arm_(struct aio_loop *loop, struct aio_timeout *timeout, aio_time when)
 {
-    if (when == AIO_FOREVER)
-        return 0;
     return aio_timer_arm_(loop, &timeout->deadline.node, when, aio_timeout_fire_);
 }
 
@@ -5172,7 +5275,7 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
                                             bool relative, uint16_t pc)
 {
     struct aio_loop *loop = aio_thread_.loop;
-    bool late = relative ? limit <= 0 : aio_time_between_(loop->poller->now(loop), limit) <= 0;
+    bool late = relative ? limit <= 0 : aio_has_come_(loop, limit);
     AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", aio_name_of_(self->type), aio_file_of_(self->type),
                aio_line_(self));
     aio_memset_(timeout, 0, sizeof *timeout);
@@ -5182,8 +5285,7 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
     if (!late && aio_timeout_arm_(loop, timeout, timeout->when))
         return aio_constant_(aio_nomem_);
     if (!aio_scope_open_(&timeout->scope, self, aio_kind_timeout_())) {
-        if (timeout->deadline.node.place == AIO_AT_TIMER_)
-            aio_timer_disarm_(loop, &timeout->deadline.node);
+        aio_timer_disarm_(loop, &timeout->deadline.node);
         return aio_constant_(aio_nomem_);
     }
     aio_deadline_begin_(&timeout->deadline, loop->current);
@@ -5639,7 +5741,7 @@ static AIO_NOINLINE_ bool aio_op_waits_its_turn_(struct aio_op_ *op, struct aio_
         }
         ret = aio_constant_(aio_canceled_);
     } else if (op->aio.pc == AIO_PC_FINALLY_)       /* accepted, and ended before its first step */
-        ret = aio_constant_error_(op->aio.error);
+        ret = op->aio.error == AIO_ENOMEM ? aio_constant_(aio_nomem_) : aio_constant_(aio_canceled_);
     else if (!ret->error && aio_budget_take())
         return true;
     *out = aio_op_end_(op, ret);
@@ -5735,7 +5837,7 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 }
 /* Asserts what a caller at file:line has promised. */
 #define AIO_PROMISED_(condition, message) \
-    (aio_likely_(condition) ? (void)0 : aio_misused_((message), file, line))
+    (aio_likely_(condition) ? (void)0 : aio_misused_(AIO_STRINGS ? (message) : NULL, file, line))
 
 /* ---------------------------------------------------------------------------- synchronisation */
 
@@ -6631,7 +6733,7 @@ AIO_API_ void aio_gather_add_(struct aio_gather_ *gather, struct aio_coro *c, si
     if (c && aio_is_task_or_future_(c))             /* a member waits for it */
         c = aio_proxy_new_(c, offset, size, AIO_FOREVER, AIO_WRAP_);
     else
-        c = aio_object_for_(c);
+        c = aio_taskable_(c);
     if (c)
         gather->child[gather->n++] = c;
     else
@@ -6847,8 +6949,7 @@ static int aio_set_begin_(struct aio_set_ *set, struct aio_loop *loop)
 static void aio_set_end_(struct aio_set_ *set, struct aio_loop *loop)
 {
     size_t i;
-    if (set->timer.place == AIO_AT_TIMER_)
-        aio_timer_disarm_(loop, &set->timer);
+    aio_timer_disarm_(loop, &set->timer);
     if (!set->watching)
         return;
     for (i = 0; i < set->n; i++)
@@ -7134,10 +7235,16 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
 
 /* -------------------------------------------------------------------------------- callbacks */
 
+/* Does anything point at it? Nothing does at one that waits for ever, and nothing would free it when its loop ends. */
+static bool aio_callback_is_linked_(const struct aio_callback *callback)
+{
+    return callback->node.place != AIO_AT_NOTHING_ && callback->node.place != AIO_AT_NEVER_;
+}
+
 AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback)
 {
     aio_check_thread_(loop, NULL);
-    if (callback->node.place != AIO_AT_NOTHING_)
+    if (aio_callback_is_linked_(callback))
         return AIO_EBUSY;
     callback->loop = loop;
     callback->node.flags = AIO_N_CALLBACK_;
@@ -7153,7 +7260,7 @@ static void aio_callback_timer_(struct aio_loop *loop, struct aio_node *node)
 AIO_API_ int aio_loop_call_at(struct aio_loop *loop, struct aio_callback *callback, aio_time when)
 {
     aio_check_thread_(loop, NULL);
-    if (callback->node.place != AIO_AT_NOTHING_)
+    if (aio_callback_is_linked_(callback))
         return AIO_EBUSY;
     callback->loop = loop;
     callback->node.flags = AIO_N_CALLBACK_;
@@ -7195,6 +7302,7 @@ AIO_API_ bool aio_callback_cancel(struct aio_callback *callback)
         aio_list_remove_(node);
         break;
     case AIO_AT_TIMER_:
+    case AIO_AT_NEVER_:
         aio_timer_disarm_(callback->loop, node);
         break;
     default:
@@ -7325,7 +7433,7 @@ static AIO_COLD_ void aio_node_run_watched_(struct aio_loop *loop, struct aio_no
     aio_scribble_();
     aio_node_run_(loop, node);
     loop->current = NULL;
-    took = aio_time_between_(began, loop->poller->now(loop));
+    took = aio_time_until_(began, loop->poller->now(loop));
     ended = !root || root->pc == AIO_PC_DONE_;
     if (took >= AIO_SLOW_STEP)
         aio_slow_step_(loop, ended ? root : aio_node_task_(node)->leaf, name, took);
@@ -7343,9 +7451,9 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
     if (loop->head)
         timeout = 0;
     else if (timeout != 0 && loop->timer_count) {
-        aio_time deadline = loop->timers[0].deadline, left = aio_time_between_(loop->poller->now(loop), deadline);
-        if (deadline != AIO_FOREVER && (timeout < 0 || left < timeout))
-            timeout = left > 0 ? left : 0;
+        aio_time left = aio_time_until_(loop->poller->now(loop), loop->timers[0].deadline);
+        if (timeout < 0 || left < timeout)
+            timeout = left;
     }
     if (timeout != 0 || loop->fd_waiters)
         error = loop->poller->wait(loop, timeout);
@@ -7373,7 +7481,7 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
         while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
             loop->head = node->link.next;
-            if (aio_unlikely_(loop->debug))
+            if (AIO_STRINGS && aio_unlikely_(loop->debug))
                 aio_node_run_watched_(loop, node);
             else
                 aio_node_run_(loop, node);
@@ -7425,9 +7533,9 @@ static int aio_loop_enter_(struct aio_loop *loop)
         return AIO_EINVAL;
     if (aio_thread_.loop)
         return AIO_EBUSY;
-    if (!aio_thread_.poller)
+    if (AIO_STRINGS && !aio_thread_.poller)
         aio_thread_.poller = loop->poller;          /* to print what follows by */
-    AIO_ASSERT(loop->thread == &aio_thread_, "a loop is run by the thread that made it", NULL, NULL, 0);
+    AIO_ASSERT(AIO_BARE_ || loop->thread == &aio_thread_, "a loop is run by the thread that made it", NULL, NULL, 0);
     aio_thread_.loop = loop;
 #if AIO_DEBUG
     loop->stack = aio_stack_();
@@ -7533,15 +7641,14 @@ AIO_API_ aio_time aio_loop_deadline(struct aio_loop *loop)
 
 AIO_API_ int aio_loop_poll_timeout(struct aio_loop *loop)
 {
-    aio_time deadline = aio_loop_deadline(loop), left = aio_time_between_(loop->poller->now(loop), deadline), ms;
+    aio_time deadline = aio_loop_deadline(loop), left = aio_time_until_(loop->poller->now(loop), deadline);
+    int64_t ms;
     int most = loop->poller_fd < 0 ? 10 : INT_MAX;
     if (deadline == AIO_FOREVER)
         return loop->poller_fd < 0 ? 10 : -1;
-    if (left <= 0)
-        return 0;
-    if (left / AIO_UNITS_ >= most / 1000)
+    if (left / AIO_UNITS_ > most / 1000)
         return most;
-    ms = left / AIO_UNITS_ * 1000 + (aio_time)(((int64_t)(left % AIO_UNITS_) * 1000 + AIO_UNITS_ - 1) / AIO_UNITS_);
+    ms = (int64_t)(left / AIO_UNITS_) * 1000 + ((int64_t)(left % AIO_UNITS_) * 1000 + AIO_UNITS_ - 1) / AIO_UNITS_;
     return (int)(ms < most ? ms : most);
 }
 
@@ -7651,8 +7758,8 @@ static int aio_loop_finish_tasks_(struct aio_loop *loop, bool cancel)
     if (cancel)
         aio_cancel_all_(loop);
     while (loop->closing_count && error >= 0) {
-        left = aio_time_between_(loop->poller->now(loop), deadline);
-        if (left <= 0) {
+        left = aio_time_until_(loop->poller->now(loop), deadline);
+        if (!left) {
             aio_report_culprits_(loop);
             error = AIO_ETIMEDOUT;
             break;
@@ -7857,7 +7964,7 @@ AIO_API_ void aio_after_fork(void)
 /* aio_run and aio_main; report: print the error of the main task, while its trace is there. */
 static int aio_run_loop_(struct aio_loop *loop, struct aio_coro *c, struct aio_coro **root, bool report)
 {
-    int error = aio_loop_complete_(loop, c, root), closed;
+    int error = aio_loop_complete_(loop, aio_taskable_(c), root), closed;
     if (*root)
         (*root)->up.task->node.flags |= AIO_N_SPAWNED_; /* the handle is ours: not one that was forgotten */
     if (error && report)
@@ -7987,9 +8094,10 @@ static void aio_put_group_(struct aio_sink *sink, struct aio_task *task, struct 
 /* 1.250 s left; late: somebody holds up the loop. */
 static void aio_put_left_(struct aio_loop *loop, struct aio_sink *sink, aio_time deadline)
 {
-    aio_time left = aio_time_between_(loop->poller->now(loop), deadline);
-    aio_put_seconds_(sink, left < 0 ? -left : left);
-    aio_put_(sink, left < 0 ? " late" : " left");
+    aio_time now = loop->poller->now(loop);
+    bool late = aio_time_before_(deadline, now);
+    aio_put_seconds_(sink, late ? aio_time_until_(deadline, now) : aio_time_until_(now, deadline));
+    aio_put_(sink, late ? " late" : " left");
 }
 
 static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
@@ -8017,11 +8125,11 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
         aio_put_number_(sink, (int64_t)set->n, 1);
         aio_put_(sink, " tasks");
     } else if (node->place == AIO_AT_TIMER_) {
-        aio_time deadline = loop->timers[node->u.timer.index].deadline;
-        aio_put_(sink, deadline == AIO_FOREVER ? "sleeps for ever" : "sleeps, ");
-        if (deadline != AIO_FOREVER)
-            aio_put_left_(loop, sink, deadline);
-    } else if (node->place == AIO_AT_READER_ || node->place == AIO_AT_WRITER_) {
+        aio_put_(sink, "sleeps, ");
+        aio_put_left_(loop, sink, loop->timers[node->u.timer.index].deadline);
+    } else if (node->place == AIO_AT_NEVER_)
+        aio_put_(sink, "sleeps for ever");
+    else if (node->place == AIO_AT_READER_ || node->place == AIO_AT_WRITER_) {
         aio_put_(sink, "waits until descriptor ");
         aio_put_number_(sink, node->u.fd, 1);
         aio_put_(sink, node->place == AIO_AT_READER_ ? " is readable" : " is writable");
@@ -8040,7 +8148,7 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
 static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_node *node, aio_time deadline)
 {
     aio_time other = node->place == AIO_AT_TIMER_ ? loop->timers[node->u.timer.index].deadline : deadline;
-    return other < deadline ? other : deadline;
+    return deadline == AIO_FOREVER || aio_time_before_(other, deadline) ? other : deadline;
 }
 
 /* What hangs over a task: the next of its deadlines, and requests to end. */
@@ -8263,11 +8371,12 @@ static int aio_hooks_open_(struct aio_loop *loop)
 static void aio_hooks_close_(struct aio_loop *loop) { (void)loop; }
 
 #if AIO_TIME_32
+/* AIO_FOREVER is no point in time: the tick before it is shown for two. */
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
     aio_time now = (aio_time)(uint32_t)AIO_NOW();
     (void)loop;
-    return now - (now == AIO_FOREVER);              /* which is no point in time: the clock stands still for that tick */
+    return now == AIO_FOREVER ? AIO_FOREVER - 1 : now;
 }
 #define aio_hooks_ticks_(timeout) (timeout)
 #elif AIO_TICK_HZ

@@ -912,7 +912,7 @@ static void aio_visit_start_(struct aio_callback *callback)
     int error = 0;
     aio_visit_lock_();
     if (visit->state == AIO_VISIT_POSTED_ && !callback->loop->closing) {
-        if (aio_task_new_(callback->loop, visit->c, 2)) {
+        if (aio_task_new_(callback->loop, aio_taskable_(visit->c), 2)) {
             visit->state = AIO_VISIT_RUNNING_;
             aio_add_done_callback_(visit->c, &visit->ended);
         } else

@@ -22,9 +22,10 @@
        1.8 s  led off
        1.9 s  led on
        2.0 s  led off
-       2.1 s  pressed: slow
        2.1 s  led on
-       2.6 s  led off
+       2.1 s  pressed: slow
+       2.1 s  led off
+       2.6 s  led on
        2 presses from 26 changes of the contact
 */
 #define AIO_POOL_BYTES 2048             /* memory for coroutines and tasks: an array, no malloc */

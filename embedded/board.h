@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 /* The hooks. A tick is a microsecond on all three boards, for their timers count that by themselves. It makes
-   AIO_SEC(1073) the longest span, and the counter goes round in 71 minutes; count milliseconds for 12 days and 49. */
+   AIO_SEC(1073) the longest span, and the counter goes round in 71 minutes; with milliseconds these
+   are 12 days and 49. */
 #define AIO_TICK_HZ 1000000
 #define AIO_NOW() board_ticks()
 #define AIO_IDLE(ticks) board_idle(ticks)

@@ -4,11 +4,13 @@
    edits: backspace or delete takes back a character, ^W a word, ^U the line. After 2 s without a byte it asks, and
    after 2 s more it says goodbye; so it does at ^D on an empty line.
 
-   Build and run, with the terminal as the UART's other end:
+   Build and run, typed to by echo.sh:
        make embedded PROGRAMS=echo
 
-   Prints, fed with helo^H^Hllo, world^M, one two three^W^W2^M, forget this^UI forget nothing^M, wai, nothing for
-   2 s, and then t^M^D:
+   The same with your own keyboard, after stty -icanon -echo (and stty sane when it is over):
+       REAL=1 LIMIT=600 embedded/run.sh microbit build/embedded/microbit/echo.elf
+
+   Prints, fed with what echo.sh types, and after the erasures:
        a line, please
        > hello, world
        you said "hello, world"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # check.sh - everything: every test with both compilers, optimised and not, on each poller, with the sanitizers
-# and valgrind; what must compile and what must not; the examples; the gdb script. Needs prove, gcc, clang,
-# valgrind, gdb; what is missing is named and skipped. Ends with 'N passed, N failed[, N skipped]'.
+# and valgrind; what must compile and what must not; the examples; the gdb script; sizes on small machines; firmware,
+# in QEMU. Needs prove, gcc, clang and what else .ci/run installs; what is missing is named and skipped. Ends with
+# 'N passed, N failed[, N skipped]'.
 #
 #   test/check.sh [NAME...]     only the configurations whose names contain one of these
 BUILD=${BUILD:-build}
@@ -86,5 +87,7 @@ script compile test/compile.t
 script fail test/fail.t
 script examples test/examples.t
 script gdb test/gdb.t
+script sizes test/sizes.t
+script embedded test/embedded.t
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]

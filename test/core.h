@@ -2,23 +2,12 @@
    and its reports noted. */
 #ifndef CORE_H_INCLUDED
 #define CORE_H_INCLUDED
-#include <stdlib.h>
-
-static long core_live;                  /* blocks of memory that the library holds */
-static inline void *core_malloc(size_t n)
-{
-    void *block = malloc(n);
-    core_live += block != NULL;
-    return block;
-}
-static inline void core_free(void *block)
-{
-    core_live -= block != NULL;
-    free(block);
-}
-#define AIO_MALLOC(n) core_malloc(n)
-#define AIO_FREE(p) core_free(p)
+#ifdef TEST_SHARED
+#include "shared.h"
+#else
+#include "counted.h"
 #define AIO_IMPLEMENTATION
+#endif
 #include "aio_sim.h"
 #include "tap.h"
 
@@ -57,6 +46,9 @@ static inline void core_write(struct aio_sink *sink, const char *text, size_t le
         kept->text[kept->n] = 0;
     }
 }
+
+/* The step that runs takes so long. The time is all that the virtual clock keeps. */
+static inline void takes(aio_time span) { *(aio_time *)aio_loop_current()->poller_data += span; }
 
 /* As many as the machine is good for: fewer under valgrind. */
 static inline long core_many(long n) { return getenv("AIO_TEST_SLOW") ? n / 100 : n; }

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* Under valgrind, loops are shorter. */
 static inline int slow(void) { return getenv("AIO_TEST_SLOW") != NULL; }

@@ -7,13 +7,8 @@
 #define _GNU_SOURCE
 #endif
 #define AIO_DEFAULT_POLLER test_poller()
-#ifdef TEST_POLLER_SHARED               /* test/poller.c has the implementation, compiled once for many */
-#define AIO_H_IMPLEMENTED
-#define AIO_EPOLL_H_IMPLEMENTED
-#define AIO_SELECT_H_IMPLEMENTED
-#define AIO_NET_H_IMPLEMENTED
-#define AIO_SIGNAL_H_IMPLEMENTED
-#define AIO_THREAD_H_IMPLEMENTED
+#ifdef TEST_SHARED
+#include "shared.h"
 #else
 #define AIO_IMPLEMENTATION
 #endif

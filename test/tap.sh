@@ -47,6 +47,25 @@ finish() {
     exit
 }
 
+# section START FILE: what stands, further indented, under the line of the first comment that begins so
+section() {
+    sed '/\*\//q' "$2" | awk -v start="$1" '
+        /^   [^ ]/ { on = substr($0, 4, length(start)) == start; blank = ""; next }
+        on && /^       / { print blank substr($0, 8); blank = "" }
+        on && /^$/ { blank = "\n" }'
+}
+
+# same NAME EXPECTED ACTUAL: two files; nothing expected is a failure
+same() {
+    same_status=1
+    if [ ! -s "$2" ]; then
+        echo "nothing expected" >"$tmp/log"
+    elif diff "$2" "$3" >"$tmp/log" 2>&1; then
+        same_status=0
+    fi
+    result $same_status "$1"
+}
+
 have() { command -v "$1" >"$tmp/where" 2>&1; }
 
 # family COMMAND: gcc, clang or other, by what it defines.

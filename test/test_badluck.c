@@ -1,4 +1,5 @@
 /* Bad luck: no descriptors left, peers that vanish, signals all the time, forks, floods, crowds. */
+#undef TEST_SHARED                      /* it has an implementation of its own */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,4 +1,5 @@
 /* test_dump.c - aio_dump: the tree of who awaits whom, to the letter, on a virtual clock. */
+#undef TEST_SHARED                      /* it has an implementation of its own */
 #include <stdbool.h>
 #include <stdlib.h>
 static bool no_memory;

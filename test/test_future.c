@@ -3,7 +3,7 @@
 
 enum { EFIRST = AIO_EUSER - 1 };
 
-AIO_STATIC_ASSERT_(sizeof(AIO_FUTURE(void)) >= sizeof(struct aio_coro), future_has_a_header);
+_Static_assert(sizeof(AIO_FUTURE(void)) >= sizeof(struct aio_coro), "a future has a header");
 typedef AIO_FUTURE(int) int_future;
 
 struct waits { AIO_FRAME(void); int id; int_future *future; int value, error; };

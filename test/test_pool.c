@@ -1,5 +1,6 @@
 /* The pool: what a run took is given back when the last loop is closed, what outlives the loop keeps its
    memory, and memory is used again. */
+#undef TEST_SHARED                      /* it has an implementation of its own */
 #undef AIO_DEBUG                        /* whatever the others are built with */
 #undef AIO_POOL
 #define AIO_POOL 1                      /* with ASan, too */

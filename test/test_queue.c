@@ -2,9 +2,6 @@
    whoever is cancelled. */
 #include "core.h"
 
-/* The step that runs takes so long. */
-static void takes(aio_time span) { ((struct aio_sim_ *)aio_loop_current()->poller_data)->now += span; }
-
 /* So many tasks that are ready: the loop looks at the timers before it comes to who is behind them. */
 static void crowd(int n)
 {

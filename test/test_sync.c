@@ -97,9 +97,6 @@ static AIO_CORO(asks)
     AIO_END;
 }
 
-/* The step that runs takes so long. */
-static void takes(aio_time span) { ((struct aio_sim_ *)aio_loop_current()->poller_data)->now += span; }
-
 /* So many tasks that are ready: the loop looks at the timers before it comes to who is behind them. */
 static void crowd(int n)
 {

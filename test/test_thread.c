@@ -1,4 +1,5 @@
 /* Jobs in threads, and calls into a loop from other threads. */
+#undef TEST_SHARED                      /* it has an implementation of its own */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,6 +1,7 @@
 /* A program that uses everything is walked: each of its tasks is cancelled, or meets a deadline, at each of
    its suspensions in turn. Whatever the moment, everything ends, and nothing is lost: no memory, no lock,
    no permit, no item, no wake-up. The clock is virtual, so a task that waits for ever is noticed at once. */
+#undef TEST_SHARED                      /* it has an implementation of its own */
 #undef AIO_POOL
 #define AIO_POOL 0                      /* every object counts */
 #include "core.h"

@@ -18,7 +18,8 @@ import gdb
 
 # What a task does in the places where that is all there is to say, as in aio.h's aio_wait_texts_.
 PLACES = {
-    "AIO_AT_RUN_": "runs", "AIO_AT_READY_": "is ready", "AIO_AT_LOCK_": "waits for a lock",
+    "AIO_AT_NEVER_": "sleeps for ever", "AIO_AT_RUN_": "runs", "AIO_AT_READY_": "is ready",
+    "AIO_AT_LOCK_": "waits for a lock",
     "AIO_AT_EVENT_": "waits for an event", "AIO_AT_CONDITION_": "waits for a condition",
     "AIO_AT_SEMAPHORE_": "waits for a semaphore", "AIO_AT_BARRIER_": "waits at a barrier",
     "AIO_AT_WAIT_GROUP_": "waits for a wait group", "AIO_AT_PUT_": "waits for room in a queue",
@@ -26,7 +27,6 @@ PLACES = {
     "AIO_AT_BROADCAST_": "waits for an item of a broadcast", "AIO_AT_WATCH_": "waits for a change of a watch",
     "AIO_AT_SET_": "waits for some of several tasks",
 }
-FOREVER = 2 ** 63 - 1                   # AIO_FOREVER
 
 
 @functools.lru_cache(maxsize=None)
@@ -117,7 +117,7 @@ class Task:
             whose = "its group" if owner is self else "the group of " + (owner.title() if owner else "a task")
             return "waits for %s, %s" % (whose, self.members(int(group["active"])))
         if place == constant("AIO_AT_TIMER_"):
-            return "sleeps for ever" if loop.deadline(node) == FOREVER else "sleeps, " + loop.left(node)
+            return "sleeps, " + loop.left(node)
         if place == constant("AIO_AT_READER_"):
             return "waits until descriptor %d is readable" % int(node["u"]["fd"])
         if place == constant("AIO_AT_WRITER_"):
