@@ -89,5 +89,6 @@ script examples test/examples.t
 script gdb test/gdb.t
 script sizes test/sizes.t
 script embedded test/embedded.t
+script target test/target.t
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]
