@@ -1704,8 +1704,8 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_gather(struct aio_any *const *handle
 enum { AIO_RETURN_EXCEPTIONS = 1, AIO_CANCEL_ON_ERROR = 2 };
 
 /* Waits until all have ended, or the first one, or the first one with an error that is not AIO_ECANCELED (or all),
-   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended (a ptrdiff_t): aio_task_done tells which. It never
-   fails with their errors, and never cancels them. AIO_EINVAL: none are given. */
+   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended (a ptrdiff_t): aio_task_done tells
+   which. It never fails with their errors, and never cancels them. AIO_EINVAL: none are given. */
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_wait(struct aio_any *const *handles, size_t n, int until, aio_time timeout);
 enum { AIO_ALL_COMPLETED, AIO_FIRST_COMPLETED, AIO_FIRST_EXCEPTION, AIO_FIRST_ERROR_ /* private: or cancelled */ };
 
