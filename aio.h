@@ -340,7 +340,8 @@ static inline aio_time aio_span_int_(int64_t x, int32_t parts)
             (aio_time)((aio_time)x * times);
     if (every && parts % AIO_UNITS_ == 0 && x >= INT32_MIN && x <= INT32_MAX)
         return (aio_time)((int32_t)x / every + ((int32_t)x % every > 0));
-    return aio_span_((double)x * AIO_UNITS_ / (double)parts);
+    x = (x * AIO_UNITS_ + (x > 0 ? parts - 1 : 0)) / parts;     /* of 32 bits both, with their signs */
+    return x > AIO_LONGEST_ ? AIO_FOREVER : x < -AIO_LONGEST_ ? -AIO_LONGEST_ : (aio_time)x;
 }
 #if defined __GNUC__ || defined __clang__
 #define AIO_SPAN_(x, parts) \

@@ -84,6 +84,7 @@ else
     skipped=$((skipped + 1))
 fi
 script compile test/compile.t
+script cross test/cross.t
 script fail test/fail.t
 script examples test/examples.t
 script gdb test/gdb.t
