@@ -14,10 +14,6 @@ volatile uint32_t bare_ticks;
 #define AIO_CRITICAL_EXIT(state) (void)(state)
 #define AIO_NOW() ((int64_t)bare_ticks * 1000000)
 #define AIO_IDLE(timeout) do { (void)(timeout); bare_ticks = bare_ticks + 1; } while (0)
-#if !defined __arm__ && !defined __riscv && !defined __AVR__
-#define AIO_CRITICAL_ENTER() 0u         /* nothing interrupts this one */
-#define AIO_CRITICAL_EXIT(state) (void)(state)
-#endif
 #define AIO_POOL_BYTES 4096
 #define AIO_TIMERS 8
 #define AIO_MAX_DIRECT 0
