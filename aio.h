@@ -83,7 +83,8 @@
      AIO_TICK_HZ         0     n: AIO_NOW() counts n ticks a second, in 32 bits that wrap, and AIO_IDLE gets ticks
                                (int32_t). 0: both are in nanoseconds, of 64 bits
      AIO_TIME_32         0     1: aio_time has 32 bits and counts those ticks (AIO_TICK_HZ is 1000 then, if you say
-                               nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds
+                               nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds, and points in
+                               time go round: see aio_time_after, aio_time_before
    Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it. AIO_IDLE is called with
    interrupts masked, after a last look has found nothing posted, so that no wake-up is lost in between: what it
    sleeps by must end at an interrupt that is pending, though masked. WFI does, on Cortex-M and RISC-V; on AVR it is
@@ -356,6 +357,29 @@ static inline aio_time aio_span_int_(int64_t x, int32_t parts)
 #else
 #define AIO_SHORT_ENOUGH_(t) (t)
 #endif
+
+/* The point in time that is so long after another (before it: < 0); AIO_FOREVER: never. And is one before another?
+   AIO_FOREVER is behind all. For AIO_TIME_32, where points go round: + may overflow, and < is wrong half of the time.
+   From anywhere. */
+static inline aio_time aio_time_after(aio_time point, aio_time span)
+{
+#if AIO_TIME_32
+    aio_time sum = (aio_time)((uint32_t)point + (uint32_t)span);
+    if (point == AIO_FOREVER || span == AIO_FOREVER)
+        return AIO_FOREVER;
+    return sum != AIO_FOREVER ? sum : span < 0 ? AIO_FOREVER - 1 : INT32_MIN;
+#else
+    return span > 0 && point > AIO_FOREVER - span ? AIO_FOREVER : point + span;
+#endif
+}
+static inline bool aio_time_before(aio_time a, aio_time b)
+{
+#if AIO_TIME_32
+    return a != AIO_FOREVER && (b == AIO_FOREVER || (int32_t)((uint32_t)a - (uint32_t)b) < 0);
+#else
+    return a < b;
+#endif
+}
 
 /* Error codes. Values are the negative errno of Linux, and the POSIX headers map the others of the
    system they run on to -errno. Numbers from AIO_EUSER down are the application's. */
@@ -3364,7 +3388,7 @@ static void aio_list_remove_(struct aio_node *node)
 
 /* -------------------------------------------------------------------------------- timers */
 
-/* Is one point in time before another? Where points go round, their difference tells. */
+/* The same of points that are not AIO_FOREVER. */
 static inline bool aio_time_before_(aio_time a, aio_time b)
 {
 #if AIO_TIME_32
@@ -3510,7 +3534,7 @@ static void aio_timers_fire_(struct aio_loop *loop)
 
 static bool aio_has_come_(struct aio_loop *loop, aio_time when)
 {
-    return when != AIO_FOREVER && !aio_time_before_(loop->poller->now(loop), when);
+    return !aio_time_before(loop->poller->now(loop), when);
 }
 
 /* A span from now; what is too long to count never ends. A clock of ticks says when the last one was, which is up
@@ -3523,11 +3547,10 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
 #if AIO_TIME_32
     if (delay > AIO_LONGEST_)
         return AIO_FOREVER;
-    delay = (aio_time)((uint32_t)now + (uint32_t)delay + 1 + (now == AIO_FOREVER - 1));     /* shown for two ticks */
-    return delay == AIO_FOREVER ? INT32_MIN : delay;
+    return aio_time_after(now, delay + 1 + (now == AIO_FOREVER - 1));   /* a tick that is shown for two */
 #else
     delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
-    return delay > AIO_LONGEST_ - now ? AIO_FOREVER : now + delay;
+    return aio_time_after(now, delay);
 #endif
 }
 
@@ -7525,6 +7548,7 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
             if ((error = aio_look_(loop, timeout)) < 0)
                 break;
         }
+        aio_inbox_take_(loop);                      /* interrupts do not wait for a look */
         loop->turn_last = loop->head ? loop->tail : NULL;
         while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
@@ -8201,7 +8225,7 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
 static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_node *node, aio_time deadline)
 {
     aio_time other = node->place == AIO_AT_TIMER_ ? loop->timers[node->u.timer.index].deadline : deadline;
-    return deadline == AIO_FOREVER || aio_time_before_(other, deadline) ? other : deadline;
+    return aio_time_before(other, deadline) ? other : deadline;
 }
 
 /* What hangs over a task: the next of its deadlines, and requests to end. */

@@ -88,7 +88,7 @@ run gcc-debug gcc epoll '-O1 -DAIO_DEBUG=1 -Werror'
 run clang-debug clang select '-O0 -DAIO_DEBUG=1 -Werror'
 run gcc-O0 gcc epoll '-O0 -g -Werror'
 run clang-O0 clang select '-O0 -g -Werror'
-run musl musl-gcc epoll '-O0 -Werror'
+run musl musl-gcc epoll '-Os -Werror'
 run threads gcc epoll '-O1 -g1 -fsanitize=thread' pthread.h
 script compile test/compile.t
 script cross test/cross.t
