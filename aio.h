@@ -54,7 +54,8 @@
                                of failure); it is 0 by default when ASan is on
      AIO_POOL_BYTES      0     n: the pool is a static array of n bytes and malloc is never called
      AIO_TIMERS         64     slots for timers, when AIO_POOL_BYTES is set
-     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two); on bare metal 512
+     AIO_SLAB_BYTES  16384     task records are carved from slabs of this size (a power of two); 512 or
+                               128 in a static pool
      AIO_MALLOC(n)   malloc    and
      AIO_FREE(p)       free    where memory comes from
      AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over; on bare metal 4
@@ -69,7 +70,7 @@
                                AIO_SMALL where numbers of 64 bits are dear
      AIO_THREAD_LOCAL          __thread; define it empty where there are no threads (on bare metal it is)
      AIO_STRINGS         1     0: no names, files and messages in the program. Assertions, reports and aio_dump
-                               work as before, and have nothing to say
+                               work as before, and have nothing to say; options.debug does nothing
      AIO_FRAME_SYMBOLS   0     1: every AIO_CORO(name) leaves a symbol name_frame_bytes_ of the size of its frame:
                                nm -S --size-sort file.o | grep _frame_bytes_ is the list of all
      AIO_MEMORY          0     1: define memcpy, memmove, memset and memcmp, which compilers call by themselves, for
@@ -82,7 +83,8 @@
      AIO_TICK_HZ         0     n: AIO_NOW() counts n ticks a second, in 32 bits that wrap, and AIO_IDLE gets ticks
                                (int32_t). 0: both are in nanoseconds, of 64 bits
      AIO_TIME_32         0     1: aio_time has 32 bits and counts those ticks (AIO_TICK_HZ is 1000 then, if you say
-                               nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds
+                               nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds, and points in
+                               time go round: see aio_time_after, aio_time_before
    Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it. AIO_IDLE is called with
    interrupts masked, after a last look has found nothing posted, so that no wake-up is lost in between: what it
    sleeps by must end at an interrupt that is pending, though masked. WFI does, on Cortex-M and RISC-V; on AVR it is
@@ -93,9 +95,9 @@
      AIO_WAKE()                ends an AIO_IDLE, or the next one: gives a semaphore that AIO_IDLE takes
 
    Limits: 32,000 awaits in one coroutine, 255 references to one task and requests to cancel it (more
-   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes (8 where pointers have 32 bits), results
-   read after AIO_ENOMEM zeroed up to 64 bytes; where pointers have 32 bits, up to 8, and 32,768 timers at a
-   time. */
+   count as 255), 8 awaitables in AIO_GATHER, AIO_ALL and AIO_RACE, frames aligned to 16 bytes,
+   results read after AIO_ENOMEM zeroed up to 64 bytes; where pointers have 32 bits, frames are aligned to 8 bytes,
+   results zeroed up to 8, and 32,768 timers at a time. */
 #ifndef AIO_H_INCLUDED
 #define AIO_H_INCLUDED
 
@@ -144,7 +146,8 @@
 #endif
 #endif
 /* No operating system: hooks, interrupts instead of threads, small stacks. */
-#if defined __AVR__ || (defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M') || (defined __riscv && !defined __linux__)
+#if defined __AVR__ || (defined __ARM_ARCH_PROFILE && __ARM_ARCH_PROFILE == 'M') || \
+    (defined __riscv && !defined __linux__)
 #define AIO_BARE_ 1
 #else
 #define AIO_BARE_ !__STDC_HOSTED__
@@ -355,6 +358,29 @@ static inline aio_time aio_span_int_(int64_t x, int32_t parts)
 #define AIO_SHORT_ENOUGH_(t) (t)
 #endif
 
+/* The point in time that is so long after another (before it: < 0); AIO_FOREVER: never. And is one before another?
+   AIO_FOREVER is behind all. For AIO_TIME_32, where points go round: + may overflow, and < is wrong half of the time.
+   From anywhere. */
+static inline aio_time aio_time_after(aio_time point, aio_time span)
+{
+#if AIO_TIME_32
+    aio_time sum = (aio_time)((uint32_t)point + (uint32_t)span);
+    if (point == AIO_FOREVER || span == AIO_FOREVER)
+        return AIO_FOREVER;
+    return sum != AIO_FOREVER ? sum : span < 0 ? AIO_FOREVER - 1 : INT32_MIN;
+#else
+    return span > 0 && point > AIO_FOREVER - span ? AIO_FOREVER : point + span;
+#endif
+}
+static inline bool aio_time_before(aio_time a, aio_time b)
+{
+#if AIO_TIME_32
+    return a != AIO_FOREVER && (b == AIO_FOREVER || (int32_t)((uint32_t)a - (uint32_t)b) < 0);
+#else
+    return a < b;
+#endif
+}
+
 /* Error codes. Values are the negative errno of Linux, and the POSIX headers map the others of the
    system they run on to -errno. Numbers from AIO_EUSER down are the application's. */
 enum {
@@ -479,7 +505,8 @@ struct aio_node {
 } AIO_EVEN_;
 
 enum {
-    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_TARGET_, AIO_AT_TIMER_, AIO_AT_NEVER_,   /* for ever: no timer */
+    AIO_AT_NOTHING_, AIO_AT_RUN_, AIO_AT_READY_, AIO_AT_TARGET_, AIO_AT_TIMER_,
+    AIO_AT_NEVER_,                      /* sleeps for ever: there is no timer */
     AIO_AT_READER_, AIO_AT_WRITER_, AIO_AT_SETTLE_, AIO_AT_DONE_,
     AIO_AT_LIST_,                       /* from here on: in a wait list, which it can leave early, for ... */
     AIO_AT_LOCK_, AIO_AT_EVENT_, AIO_AT_CONDITION_, AIO_AT_SEMAPHORE_, AIO_AT_BARRIER_, AIO_AT_WAIT_GROUP_,
@@ -631,6 +658,7 @@ struct aio_loop {
     struct aio_callback *at_close;      /* linked by node.link.next, newest first */
     struct aio_thread_ *thread;
     struct aio_loop *older;             /* among the open loops of the thread */
+    void (*watch)(struct aio_loop *loop, struct aio_node *node);    /* debug: runs a step, and measures it */
     /* Not private. */
     aio_error_handler *on_error;        /* yours to change */
     void *poller_data;                  /* the poller's */
@@ -1222,12 +1250,12 @@ static inline AIO_MUST_USE_ struct aio_void *aio_sleep(aio_time delay);
 /* Waits until a point in time (aio_loop_time's clock). A past one: as aio_sleep(0). */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_sleep_until(aio_time deadline);
 
-AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative);
+AIO_API_ struct aio_void *aio_sleep_new_(aio_time delay);
 static inline struct aio_void *aio_sleep(aio_time delay)
 {
     if (delay <= 0)
         return (struct aio_void *)(void *)aio_constant_(aio_ok_);
-    return aio_sleep_new_(delay, true);
+    return aio_sleep_new_(delay);
 }
 
 /* ----------------------------------------------------------------------------------- tasks */
@@ -1701,8 +1729,8 @@ AIO_API_ AIO_MUST_USE_ struct aio_void *aio_gather(struct aio_any *const *handle
 enum { AIO_RETURN_EXCEPTIONS = 1, AIO_CANCEL_ON_ERROR = 2 };
 
 /* Waits until all have ended, or the first one, or the first one with an error that is not AIO_ECANCELED (or all),
-   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended (a ptrdiff_t): aio_task_done tells which. It never
-   fails with their errors, and never cancels them. AIO_EINVAL: none are given. */
+   or the time is up (AIO_FOREVER: never; 0: only looks). How many have ended (a ptrdiff_t): aio_task_done tells
+   which. It never fails with their errors, and never cancels them. AIO_EINVAL: none are given. */
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_wait(struct aio_any *const *handles, size_t n, int until, aio_time timeout);
 enum { AIO_ALL_COMPLETED, AIO_FIRST_COMPLETED, AIO_FIRST_EXCEPTION, AIO_FIRST_ERROR_ /* private: or cancelled */ };
 
@@ -2581,11 +2609,20 @@ static void aio_put_(struct aio_sink *sink, const char *text)
     sink->write(sink, text, n);
 }
 
-static void aio_put_number_(struct aio_sink *sink, int64_t number, int least_digits)
+/* Where nothing else needs 64 bits, no text does. */
+#if AIO_TIME_32
+typedef int32_t aio_number_;
+typedef uint32_t aio_count_;
+#else
+typedef int64_t aio_number_;
+typedef uint64_t aio_count_;
+#endif
+
+static void aio_put_number_(struct aio_sink *sink, aio_number_ number, int least_digits)
 {
     char text[24];
     size_t at = sizeof text;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    aio_count_ rest = number < 0 ? 0 - (aio_count_)number : (aio_count_)number;
     do {
         text[--at] = (char)('0' + rest % 10);
         rest /= 10;
@@ -2599,10 +2636,14 @@ static void aio_put_number_(struct aio_sink *sink, int64_t number, int least_dig
 /* 1.234 s */
 static void aio_put_seconds_(struct aio_sink *sink, aio_time time)
 {
-    int64_t ms = (int64_t)(time / AIO_UNITS_) * 1000 + (int64_t)(time % AIO_UNITS_) * 1000 / AIO_UNITS_;
-    aio_put_number_(sink, ms / 1000, 1);
+    aio_number_ rest = time % AIO_UNITS_, units = AIO_UNITS_;
+    if (units > 2000000) {                          /* a thousand times that would not fit 32 bits */
+        rest /= 1000;
+        units /= 1000;
+    }
+    aio_put_number_(sink, time / AIO_UNITS_, 1);
     aio_put_(sink, ".");
-    aio_put_number_(sink, ms % 1000, 3);
+    aio_put_number_(sink, rest * 1000 / units, 3);
     aio_put_(sink, " s");
 }
 
@@ -2616,7 +2657,7 @@ static void aio_put_place_(struct aio_sink *sink, const char *name, const char *
     aio_put_(sink, file);
     if (line) {
         aio_put_(sink, ":");
-        aio_put_number_(sink, line, 1);
+        aio_put_number_(sink, (aio_number_)line, 1);
     }
     aio_put_(sink, ")");
 }
@@ -2675,7 +2716,7 @@ static void aio_put_trace_(struct aio_sink *sink, const struct aio_trace *trace)
         const struct aio_place_ *place = &trace->places[aio_trace_index_(i)];
         if (i >= half && i + half < trace->count) {     /* its slot holds an outer one now */
             aio_put_(sink, "  ... ");
-            aio_put_number_(sink, (int64_t)(i + 1 - half), 1);
+            aio_put_number_(sink, (aio_number_)(i + 1 - half), 1);
             aio_put_(sink, " more\n");
             i = half;
             continue;
@@ -2717,7 +2758,12 @@ AIO_API_ void aio_report_write(const struct aio_report *report, struct aio_sink 
 }
 
 /* Collects small pieces, so that a report is written in one piece or a few. */
-struct aio_print_ { struct aio_sink sink; const struct aio_poller *poller; size_t n; char text[1024]; };
+struct aio_print_ {
+    struct aio_sink sink;
+    const struct aio_poller *poller;
+    size_t n;
+    char text[AIO_BARE_ ? 96 : 1024];   /* on the C stack */
+};
 
 static void aio_print_flush_(struct aio_print_ *print)
 {
@@ -2756,8 +2802,6 @@ AIO_API_ void aio_loop_report(struct aio_loop *loop, const struct aio_report *re
 {
     if (loop->on_error)
         loop->on_error(loop, report);
-    else if (AIO_STRINGS && loop->debug)
-        aio_report_print(loop, report);
 }
 
 static AIO_COLD_ void aio_report_place_(struct aio_loop *loop, const char *message, struct aio_coro *task,
@@ -3344,7 +3388,7 @@ static void aio_list_remove_(struct aio_node *node)
 
 /* -------------------------------------------------------------------------------- timers */
 
-/* Is one point in time before another? Where points go round, their difference tells. */
+/* The same of points that are not AIO_FOREVER. */
 static inline bool aio_time_before_(aio_time a, aio_time b)
 {
 #if AIO_TIME_32
@@ -3490,7 +3534,7 @@ static void aio_timers_fire_(struct aio_loop *loop)
 
 static bool aio_has_come_(struct aio_loop *loop, aio_time when)
 {
-    return when != AIO_FOREVER && !aio_time_before_(loop->poller->now(loop), when);
+    return !aio_time_before(loop->poller->now(loop), when);
 }
 
 /* A span from now; what is too long to count never ends. A clock of ticks says when the last one was, which is up
@@ -3503,11 +3547,10 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
 #if AIO_TIME_32
     if (delay > AIO_LONGEST_)
         return AIO_FOREVER;
-    delay = (aio_time)((uint32_t)now + (uint32_t)delay + 1 + (now == AIO_FOREVER - 1));     /* shown for two ticks */
-    return delay == AIO_FOREVER ? INT32_MIN : delay;
+    return aio_time_after(now, delay + 1 + (now == AIO_FOREVER - 1));   /* a tick that is shown for two */
 #else
     delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
-    return delay > AIO_LONGEST_ - now ? AIO_FOREVER : now + delay;
+    return aio_time_after(now, delay);
 #endif
 }
 
@@ -4082,7 +4125,7 @@ AIO_API_ struct aio_coro *aio_taskable_(struct aio_coro *c)
     if (!c)
         return NULL;
     if (c->flags & AIO_F_UNIT_)
-        return aio_of_(aio_sleep_new_(0, true));
+        return aio_of_(aio_sleep_new_(0));
     if (aio_is_op_(c))
         return aio_proxy_new_(c, offsetof(struct aio_int, result), sizeof(int), AIO_FOREVER, AIO_WRAP_);
     return c;
@@ -4386,7 +4429,7 @@ AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_slow_(struct aio_coro *self, s
     if (c->flags & AIO_F_UNIT_)
         return aio_park_yield(self) ? aio_constant_(aio_canceled_) : NULL;
     aio_expect_unrun_(c);
-    if (!aio_thread_.loop->depth)
+    if (AIO_MAX_DIRECT == 0 || !aio_thread_.loop->depth)
         return aio_await_deep_(self, c);
     c->up.caller = self;
     aio_thread_.loop->depth--;
@@ -4449,7 +4492,8 @@ AIO_API_ int aio_catch_slow_(struct aio_coro *self, struct aio_coro *ret, bool o
 
 AIO_API_ void aio_raise_(struct aio_coro *self, int error, uint32_t line)
 {
-    AIO_ASSERT(error < 0, "AIO_RAISE takes a negative number", aio_name_of_(self->type), aio_file_of_(self->type), line);
+    AIO_ASSERT(error < 0, "AIO_RAISE takes a negative number", aio_name_of_(self->type), aio_file_of_(self->type),
+               line);
     self->error = error;
     aio_trace_(aio_thread_.loop, self, NULL, line);
     self->flags &= (uint16_t)~AIO_F_OWN_;
@@ -4477,28 +4521,19 @@ AIO_API_ struct aio_coro *aio_finish_slow_(struct aio_coro *self)
 
 /* --------------------------------------------------------------------------------- sleep */
 
-struct aio_sleep_ { AIO_FRAME(void); bool relative; aio_time when; };
+struct aio_sleep_ { AIO_FRAME(void); aio_time when; };
 
-/* A leaf. Awaited by a coroutine it is gone as soon as the task sleeps: the caller is resumed with a
-   constant. As a task of its own it stays, and is the leaf itself. */
-static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Sleeps until the deadline; yield: it has come. */
+static struct aio_coro *aio_sleep_park_(struct aio_coro *c, bool yield, aio_time deadline)
 {
-    struct aio_sleep_ *sleep = (struct aio_sleep_ *)(void *)c;
     struct aio_loop *loop = aio_thread_.loop;
     struct aio_task *task = loop->current;
     struct aio_coro *leaf = c->flags & AIO_F_ROOT_ ? c : c->up.caller;
-    aio_time deadline;
-    if (c->pc != AIO_PC_START_) {                   /* woken, or cancelled before the first step */
-        if (ret)
-            c->error = ret->error;
-        return c;
-    }
-    if (sleep->relative ? sleep->when <= 0 : aio_has_come_(loop, sleep->when))
+    if (yield)
         c->error = aio_park_yield(leaf);
     else if (!aio_may_park_(task))
         c->error = AIO_ECANCELED;
     else {
-        deadline = sleep->relative ? aio_deadline_after_(loop, sleep->when) : sleep->when;
         c->error = aio_timer_arm_(loop, &task->node, deadline, aio_task_timer_);
         task->leaf = leaf;
     }
@@ -4510,21 +4545,52 @@ static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret
     return NULL;
 }
 
-static const struct aio_type aio_sleep_type_ = { aio_sleep_body_, AIO_NAMED_("aio_sleep", NULL) AIO_SIZE_(struct aio_sleep_) };
-
-AIO_API_ struct aio_void *aio_sleep_new_(aio_time when, bool relative)
+/* Woken, or cancelled before the first step. */
+static struct aio_coro *aio_sleep_end_(struct aio_coro *c, const struct aio_coro *ret)
 {
-    struct aio_sleep_ *sleep = (struct aio_sleep_ *)(void *)aio_frame_new(&aio_sleep_type_, sizeof *sleep);
-    if (sleep) {
-        sleep->relative = relative;
+    if (ret)
+        c->error = ret->error;
+    return c;
+}
+
+/* A leaf. Awaited by a coroutine it is gone as soon as the task sleeps: the caller is resumed with a
+   constant. As a task of its own it stays, and is the leaf itself. */
+static struct aio_coro *aio_sleep_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    aio_time delay = ((struct aio_sleep_ *)(void *)c)->when;
+    if (c->pc != AIO_PC_START_)
+        return aio_sleep_end_(c, ret);
+    return aio_sleep_park_(c, delay <= 0, aio_deadline_after_(aio_thread_.loop, delay));
+}
+
+static struct aio_coro *aio_sleep_until_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    aio_time deadline = ((struct aio_sleep_ *)(void *)c)->when;
+    if (c->pc != AIO_PC_START_)
+        return aio_sleep_end_(c, ret);
+    return aio_sleep_park_(c, aio_has_come_(aio_thread_.loop, deadline), deadline);
+}
+
+static struct aio_void *aio_sleep_make_(const struct aio_type *type, aio_time when)
+{
+    struct aio_sleep_ *sleep = (struct aio_sleep_ *)(void *)aio_frame_new(type, sizeof *sleep);
+    if (sleep)
         sleep->when = when;
-    }
     return (struct aio_void *)(void *)sleep;
+}
+
+AIO_API_ struct aio_void *aio_sleep_new_(aio_time delay)
+{
+    static const struct aio_type type = { aio_sleep_body_, AIO_NAMED_("aio_sleep", NULL) AIO_SIZE_(struct aio_sleep_) };
+    return aio_sleep_make_(&type, delay);
 }
 
 AIO_API_ struct aio_void *aio_sleep_until(aio_time deadline)
 {
-    return aio_sleep_new_(deadline, false);
+    static const struct aio_type type = {
+        aio_sleep_until_body_, AIO_NAMED_("aio_sleep", NULL) AIO_SIZE_(struct aio_sleep_)
+    };
+    return aio_sleep_make_(&type, deadline);
 }
 
 /* -------------------------------------------------------------------------------- futures */
@@ -4740,13 +4806,13 @@ static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *re
 static const struct aio_type aio_proxy_types_[] = {
     { aio_wait_for_body_, AIO_NAMED_("aio_wait_for", NULL) 0, 0 },
     { aio_shield_body_, AIO_NAMED_("aio_shield", NULL) 0, 0 },
-    { aio_wait_for_body_, AIO_NAMED_("aio_task", NULL) 0, 0 },
+    { aio_wait_for_body_, AIO_NAMED_("aio_task", NULL) 0, 1 },
 };
 
 #if AIO_STRINGS
 static const char *aio_proxy_name_(const struct aio_coro *c)
 {
-    bool wraps = c->type == &aio_proxy_types_[AIO_WRAP_];
+    bool wraps = c->type->bin == 1;                 /* not by address: names would keep the rest in a program */
     return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : aio_name_of_(c->type);
 }
 #endif
@@ -5230,7 +5296,8 @@ static struct aio_coro *aio_join_body_(struct aio_coro *c, struct aio_coro *ret)
     return c;
 }
 
-static const struct aio_type aio_join_type_ = { aio_join_body_, AIO_NAMED_("aio_group_join", NULL) AIO_SIZE_(struct aio_join_) };
+static const struct aio_type aio_join_type_ =
+    { aio_join_body_, AIO_NAMED_("aio_group_join", NULL) AIO_SIZE_(struct aio_join_) };
 
 AIO_API_ struct aio_void *aio_group_join(struct aio_group *group)
 {
@@ -5277,8 +5344,8 @@ AIO_API_ struct aio_coro *aio_timeout_open_(struct aio_coro *self, struct aio_ti
 {
     struct aio_loop *loop = aio_thread_.loop;
     bool late = relative ? limit <= 0 : aio_has_come_(loop, limit);
-    AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", aio_name_of_(self->type), aio_file_of_(self->type),
-               aio_line_(self));
+    AIO_ASSERT(!timeout->scope.owner, "opens a timeout that is open already", aio_name_of_(self->type),
+               aio_file_of_(self->type), aio_line_(self));
     aio_memset_(timeout, 0, sizeof *timeout);
     timeout->when = relative ? aio_deadline_after_(loop, limit) : limit;
     timeout->pc = pc;
@@ -5476,7 +5543,8 @@ static struct aio_coro *aio_next_body_(struct aio_coro *c, struct aio_coro *ret)
     }
     return ret ? aio_generator_rest_(generator) : NULL;
 }
-static const struct aio_type aio_next_type_ = { aio_next_body_, AIO_NAMED_("aio_next", NULL) AIO_SIZE_(struct aio_generator_) };
+static const struct aio_type aio_next_type_ =
+    { aio_next_body_, AIO_NAMED_("aio_next", NULL) AIO_SIZE_(struct aio_generator_) };
 
 static struct aio_generator_ *aio_generator_new_(struct aio_coro *body)
 {
@@ -5644,7 +5712,8 @@ static struct aio_coro *aio_closer_body_(struct aio_coro *c, struct aio_coro *re
     aio_generator_free_(generator);
     return c;
 }
-static const struct aio_type aio_closer_type_ = { aio_closer_body_, AIO_NAMED_("aio_close", NULL) AIO_SIZE_(struct aio_closer_) };
+static const struct aio_type aio_closer_type_ =
+    { aio_closer_body_, AIO_NAMED_("aio_close", NULL) AIO_SIZE_(struct aio_closer_) };
 
 /* Oldest first. False: there was nothing to close, or no memory to do it. */
 static bool aio_generators_close_(struct aio_loop *loop)
@@ -6996,7 +7065,8 @@ static struct aio_coro *aio_wait_body_(struct aio_coro *c, struct aio_coro *ret)
     aio_set_end_(set, loop);
     return c;
 }
-static const struct aio_type aio_wait_type_ = { aio_wait_body_, AIO_NAMED_("aio_wait", NULL) AIO_SIZE_(struct aio_set_) };
+static const struct aio_type aio_wait_type_ =
+    { aio_wait_body_, AIO_NAMED_("aio_wait", NULL) AIO_SIZE_(struct aio_set_) };
 
 static struct aio_set_ *aio_set_new_(const struct aio_type *type, struct aio_any *const *handles, size_t n,
                                      int until, aio_time timeout)
@@ -7478,12 +7548,13 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
             if ((error = aio_look_(loop, timeout)) < 0)
                 break;
         }
+        aio_inbox_take_(loop);                      /* interrupts do not wait for a look */
         loop->turn_last = loop->head ? loop->tail : NULL;
         while (aio_likely_(loop->turn_last != NULL)) {
             struct aio_node *node = loop->head;
             loop->head = node->link.next;
-            if (AIO_STRINGS && aio_unlikely_(loop->debug))
-                aio_node_run_watched_(loop, node);
+            if (AIO_STRINGS && aio_unlikely_(loop->watch != NULL))
+                loop->watch(loop, node);
             else
                 aio_node_run_(loop, node);
             ran++;
@@ -7663,9 +7734,14 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     int error;
     aio_memset_(loop, 0, sizeof *loop);
     loop->poller = options && options->poller ? options->poller : poller;
-    loop->on_error = options ? options->on_error : NULL;
+    loop->on_error = options && options->on_error ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
-    loop->debug = AIO_DEBUG || (options && options->debug);
+    if (AIO_DEBUG || (AIO_STRINGS && options && options->debug)) {
+        /* By pointers: a program that never comes here is linked without them. */
+        loop->debug = true;
+        loop->watch = aio_node_run_watched_;
+        loop->on_error = loop->on_error ? loop->on_error : aio_report_print;
+    }
     loop->shutdown_timeout = options && options->shutdown_timeout ? options->shutdown_timeout :
         AIO_LONGEST_ / AIO_UNITS_ > 300 ? (aio_time)300 * AIO_UNITS_ : AIO_FOREVER;
     loop->poller_fd = -1;
@@ -8072,7 +8148,7 @@ static struct aio_set_ *aio_dump_set_(const struct aio_task *task)
 static void aio_put_task_name_(struct aio_sink *sink, struct aio_task *task)
 {
     aio_put_(sink, "task ");
-    aio_put_number_(sink, task->node.seq, 1);
+    aio_put_number_(sink, (aio_number_)task->node.seq, 1);
     aio_put_(sink, " '");
     aio_put_(sink, aio_task_name_(aio_root_of_(task)));
     aio_put_(sink, "'");
@@ -8088,7 +8164,7 @@ static void aio_put_group_(struct aio_sink *sink, struct aio_task *task, struct 
     }
     for (; group; group = aio_dump_group_(task, group))
         left += group->active;
-    aio_put_number_(sink, left, 1);
+    aio_put_number_(sink, (aio_number_)left, 1);
     aio_put_(sink, left == 1 ? " member left" : " members left");
 }
 
@@ -8121,9 +8197,9 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
         aio_put_group_(sink, task, group);
     } else if (set) {
         aio_put_(sink, "waits for ");
-        aio_put_number_(sink, (int64_t)set->pending, 1);
+        aio_put_number_(sink, (aio_number_)set->pending, 1);
         aio_put_(sink, " of ");
-        aio_put_number_(sink, (int64_t)set->n, 1);
+        aio_put_number_(sink, (aio_number_)set->n, 1);
         aio_put_(sink, " tasks");
     } else if (node->place == AIO_AT_TIMER_) {
         aio_put_(sink, "sleeps, ");
@@ -8149,7 +8225,7 @@ static void aio_put_wait_(struct aio_loop *loop, struct aio_sink *sink, struct a
 static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_node *node, aio_time deadline)
 {
     aio_time other = node->place == AIO_AT_TIMER_ ? loop->timers[node->u.timer.index].deadline : deadline;
-    return deadline == AIO_FOREVER || aio_time_before_(other, deadline) ? other : deadline;
+    return aio_time_before(other, deadline) ? other : deadline;
 }
 
 /* What hangs over a task: the next of its deadlines, and requests to end. */
@@ -8342,7 +8418,7 @@ AIO_API_ void aio_dump(struct aio_loop *loop, struct aio_sink *sink)
     struct aio_slab_ *slab;
     size_t count = aio_tasks_collect_(loop, NULL, 0), bytes = count * (sizeof *tree.branches + sizeof *tree.tasks);
     uint32_t i;
-    aio_put_number_(sink, (int64_t)count, 1);
+    aio_put_number_(sink, (aio_number_)count, 1);
     aio_put_(sink, count == 1 ? " task\n" : " tasks\n");
     tree.count = count;
     tree.branches = count ? (struct aio_branch_ *)aio_block_new_(bytes) : NULL;

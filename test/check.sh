@@ -5,16 +5,31 @@
 # 'N passed, N failed[, N skipped]'.
 #
 #   test/check.sh [NAME...]     only the configurations whose names contain one of these
+#
+# Each line that begins with run or script is a job. As many run at a time as there are processors, each in a process
+# of its own (test/check.sh --job NAME), in this order: what takes longest comes first.
 BUILD=${BUILD:-build}
 logs=$BUILD/check
-passed=0 failed=0 skipped=0
+processors=$(getconf _NPROCESSORS_ONLN)
 mkdir -p "$logs"
+if [ "$1" = --job ]; then
+    job=$2
+else
+    job='' jobs='' only=$*
+fi
 
 wanted() {
-    [ $# -gt 1 ] || return 0
-    name=$1
-    shift
-    for part; do case $name in *"$part"*) return 0 ;; esac; done
+    [ "$only" ] || return 0
+    for part in $only; do case $1 in *"$part"*) return 0 ;; esac; done
+    return 1
+}
+
+# chosen NAME [POLLER...]: is this process there for it? The first process only takes down who is to come.
+chosen() {
+    [ "$job" ] && { [ "$job" = "$1" ]; return; }
+    if wanted "$1" || wanted "$1-$2" || wanted "$1-$3"; then
+        jobs="$jobs $1"
+    fi
     return 1
 }
 
@@ -23,66 +38,58 @@ count() {
     log=$logs/$1.log
     ok=$(grep -c '^ok ' "$log") bad=$(grep -c '^not ok ' "$log")
     [ "$2" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-    passed=$((passed + ok)) failed=$((failed + bad))
     if [ "$bad" -eq 0 ]; then
         echo "ok    $1: $ok tests"
     else
-        echo "FAIL  $1: $bad of $((ok + bad)), see $log"
-        grep -E '^not ok |^#|error:|Non-zero|Dubious' "$log" | head -n 20
+        printf '%s\n' "FAIL  $1: $bad of $((ok + bad)), see $log" \
+            "$(grep -E '^not ok |^#|error:|Non-zero|Dubious' "$log" | head -n 20)"
     fi
 }
 
-# run NAME CC POLLER CFLAGS [PROVE-OPTIONS...]
+# with TEXT: the test programs that have it
+with() { grep -lE "$1" test/test_*.c | sed "s|^test/test_\(.*\)\.c\$|$BUILD/$name/test/\1|"; }
+
+# run NAME CC POLLERS CFLAGS [TEXT [EXEC]]: builds the programs (that have the text) and runs them on each poller; on
+# the second one only those that see a poller, as the others run on a virtual clock.
 run() {
-    name=$1 cc=$2 poller=$3 flags=$4
-    shift 4
-    wanted "$name" $only || return 0
-    if ! command -v "$cc" >/dev/null; then
-        echo "skip  $name: no $cc"
-        skipped=$((skipped + 1))
-        return 0
-    fi
-    make -s -j2 BUILD="$BUILD/$name" CC="$cc" CFLAGS="$flags" programs examples >"$logs/$name.log" 2>&1
-    status=$?
-    if [ $status -eq 0 ]; then
-        tests=$(cd "$BUILD/$name/test" && ls $programs | sed "s|^|$BUILD/$name/test/|")
-        AIO_POLLER=$poller prove -v -j2 "$@" $tests >>"$logs/$name.log" 2>&1
-        status=$?
-    fi
-    count "$name" $status
+    name=$1 cc=$2 pollers=$3 flags=$4 programs='' exec=$6
+    chosen "$name" $pollers || return 0
+    for tool in $cc ${exec%% *}; do
+        command -v "$tool" >"$logs/$name.log" || { echo "skip  $name: no $tool"; return 0; }
+    done
+    programs=$(with "$5")
+    make -s -j"$each" BUILD="$BUILD/$name" CC="$cc" CFLAGS="$flags" TESTS="$(echo $programs)" programs examples \
+        >"$logs/$name.log" 2>&1
+    built=$?
+    for poller in $pollers; do
+        wanted "$name-$poller" || continue
+        cp "$logs/$name.log" "$logs/$name-$poller.log"
+        [ $built -ne 0 ] ||
+            AIO_POLLER=$poller prove -v -j"$each" --exec "$exec" $programs >>"$logs/$name-$poller.log" 2>&1
+        count "$name-$poller" $((built + $?))
+        programs=$(with '"(net|poller)\.h"')
+    done
 }
 
 # script NAME FILE: a test that is a script
 script() {
-    wanted "$1" $only || return 0
+    chosen "$1" || return 0
     prove -v --exec sh "$2" >"$logs/$1.log" 2>&1
     count "$1" $?
 }
 
-only=$*
-programs=                               # all
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-run gcc-O0-epoll gcc epoll '-O0 -g -Werror' --exec ''
-run gcc-O2-epoll gcc epoll '-O2 -DNDEBUG -Werror' --exec ''
-run gcc-O2-select gcc select '-O2 -DNDEBUG -Werror' --exec ''
-run clang-O0-select clang select '-O0 -g -Werror' --exec ''
-run clang-O2-epoll clang epoll '-O2 -DNDEBUG -Werror' --exec ''
-run musl-O2-epoll musl-gcc epoll '-O2 -Werror' --exec ''
-run sanitizers-epoll gcc epoll '-O1 -g -fsanitize=address,undefined' --exec ''
-run sanitizers-select gcc select '-O1 -g -fsanitize=address,undefined' --exec ''
-programs='loop signal thread'
-run threads-epoll gcc epoll '-O1 -g -fsanitize=thread' --exec ''
-programs=
-run debug-epoll gcc epoll '-O1 -g -DAIO_DEBUG=1' --exec ''
-run debug-select clang select '-O1 -g -DAIO_DEBUG=1' --exec ''
-if command -v valgrind >/dev/null; then
-    export AIO_TEST_SLOW=1
-    run valgrind-epoll gcc epoll '-O1 -g -DAIO_POOL=0' --exec 'valgrind -q --error-exitcode=99 --leak-check=full'
-    unset AIO_TEST_SLOW
-else
-    echo "skip  valgrind: not installed"
-    skipped=$((skipped + 1))
-fi
+[ "$job" = valgrind ] && export AIO_TEST_SLOW=1
+run valgrind gcc epoll '-O1 -g1 -DAIO_POOL=0' '' 'valgrind -q --error-exitcode=99 --leak-check=full'
+run sanitizers gcc 'epoll select' '-O0 -g -fsanitize=address,undefined'
+run clang-O2 clang epoll '-O2 -DNDEBUG -Werror'
+run gcc-O2 gcc 'epoll select' '-O2 -DNDEBUG -Werror'
+run gcc-debug gcc epoll '-O1 -DAIO_DEBUG=1 -Werror'
+run clang-debug clang select '-O0 -DAIO_DEBUG=1 -Werror'
+run gcc-O0 gcc epoll '-O0 -g -Werror'
+run clang-O0 clang select '-O0 -g -Werror'
+run musl musl-gcc epoll '-Os -Werror'
+run threads gcc epoll '-O1 -g1 -fsanitize=thread' pthread.h
 script compile test/compile.t
 script cross test/cross.t
 script fail test/fail.t
@@ -90,5 +97,19 @@ script examples test/examples.t
 script gdb test/gdb.t
 script sizes test/sizes.t
 script embedded test/embedded.t
-echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
-[ $failed -eq 0 ]
+script target test/target.t
+[ -z "$job" ] || exit 0
+
+[ "$jobs" ] || { echo "no configuration has $* in its name"; exit 1; }
+case $jobs in
+' '*' '*) each=1 ;;
+*) each=$processors ;;
+esac
+export only each
+{
+    echo $jobs | xargs -n 1 -P "$processors" sh "$0" --job ||
+        echo 'FAIL  check.sh: 1 of 1, a job ended before its end'
+} | tee "$logs/all"
+awk '/^ok    / { passed += $3 } /^FAIL  / { failed += $3; passed += $5 - $3 } /^skip  / { skipped++ }
+    END { printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""; exit failed > 0 }
+    ' "$logs/all"

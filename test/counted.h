@@ -1,9 +1,12 @@
-/* counted.h - counts the library's memory, from whatever thread it is asked for. */
+/* counted.h - counts the library's memory; COUNTED _Atomic: from whatever thread it is asked for. */
 #ifndef COUNTED_H_INCLUDED
 #define COUNTED_H_INCLUDED
 #include <stdlib.h>
 
-_Atomic long core_live;                 /* blocks of memory that the library holds */
+#ifndef COUNTED
+#define COUNTED
+#endif
+COUNTED long core_live;                 /* blocks of memory that the library holds */
 static inline void *core_malloc(size_t n)
 {
     void *block = malloc(n);

@@ -895,9 +895,30 @@ TEST(poll_timeout)
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
+/* Points are added to and compared by functions: around the seams, and with AIO_FOREVER. */
+TEST(arithmetic_of_points)
+{
+    unsigned at;
+    int ahead;
+    for (at = 0; at < SEAMS * SEAM; at++)
+        for (ahead = -SEAM; ahead <= SEAM; ahead++) {
+            aio_time from = (aio_time)(HOOKS_32 ? (int32_t)(seams[at / SEAM] + at % SEAM) : (int64_t)at * 1000 + 9000);
+            aio_time to = aio_time_after(from, (aio_time)ahead);
+            if (from == AIO_FOREVER)
+                continue;
+            CHECK(to != AIO_FOREVER);
+            CHECK_INT(aio_time_before(from, to), ahead > 0);
+            CHECK_INT(aio_time_before(to, from), ahead < 0);
+            CHECK(aio_time_before(from, AIO_FOREVER) && !aio_time_before(AIO_FOREVER, from));
+            CHECK(aio_time_after(from, AIO_FOREVER) == AIO_FOREVER);
+            CHECK(aio_time_after(AIO_FOREVER, (aio_time)(ahead > 0 ? ahead : 0)) == AIO_FOREVER);
+        }
+    CHECK(!aio_time_before(AIO_FOREVER, AIO_FOREVER));
+}
+
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
+    RUN(argc, argv, T(arithmetic_of_points), T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
         T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines),
         T(spans), T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep),
         T(posted_by_a_task), T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns),

@@ -61,7 +61,10 @@ static inline void tap_str(const char *file, int line, const char *text, const c
 }
 
 /* A log that tests write events to, to check their order. */
-static char tap_text[8192];
+#ifndef TAP_NOTES
+#define TAP_NOTES 8192
+#endif
+static char tap_text[TAP_NOTES];
 static inline void note(const char *format, ...)
 {
     size_t n = strlen(tap_text);

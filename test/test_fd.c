@@ -46,12 +46,13 @@ CORO_TEST(pipes, int fds[2], blocking, flags[2], error; ptrdiff_t n; struct drai
         self->flags[0] = fcntl(self->fds[0], F_GETFL);
         self->flags[1] = fcntl(self->fds[1], F_GETFL);
         ticks = 0;
-        AIO_TRY(self->error, self->n, aio_wait_for(aio_recv(self->fds[0], self->buffer, 10), AIO_MS(20)));
+        AIO_TRY(self->error, self->n, aio_wait_for(aio_recv(self->fds[0], self->buffer, 10), AIO_MS(slow() ? 500 : 20)));
         CHECK_INT(self->error, AIO_ETIMEDOUT);
         CHECK(ticks >= 1);
         pattern_fill(self->buffer, sizeof self->buffer, 0, 5);
         ticks = 0;                                      /* nobody reads: it fills up */
-        AIO_TRY(self->error, self->n, aio_wait_for(aio_send_all(self->fds[1], self->buffer, sizeof self->buffer), AIO_MS(20)));
+        AIO_TRY(self->error, self->n, aio_wait_for(aio_send_all(self->fds[1], self->buffer, sizeof self->buffer),
+                                                   AIO_MS(slow() ? 500 : 20)));
         CHECK_INT(self->error, AIO_ETIMEDOUT);
         CHECK(ticks >= 1);
         CHECK(self->n >= 4096 && self->n < (ptrdiff_t)sizeof self->buffer);
@@ -146,7 +147,7 @@ CORO_TEST(ttys, int master, slave, flags, error; ptrdiff_t n, k; char buffer[655
     self->flags = fcntl(self->slave, F_GETFL);
     self->ticker = aio_create_task(aio_new(ticker));
     self->task = aio_create_task(aio_recv(self->slave, self->buffer, 16));
-    AIO_AWAIT(aio_sleep(AIO_MS(5)));
+    AIO_AWAIT(aio_sleep(AIO_MS(slow() ? 200 : 5)));
     CHECK(ticks >= 1 && !aio_task_done(self->task));
     AIO_AWAIT(aio_send_all(self->master, "keys", 4));
     AIO_AWAIT(self->n, self->task);

@@ -327,7 +327,8 @@ static AIO_CORO(awaits)
     REQUIRE(error == 0 && strcmp(self->s, "late") == 0);
     AIO_AWAIT(aio_place(&self->slot, nothing));
     AIO_AWAIT(aio_place(&self->slot, nothing, .times = 1));
-    AIO_AWAIT(aio_sleep_until(aio_now() + AIO_SEC(1.5)));
+    AIO_AWAIT(aio_sleep_until(aio_time_after(aio_now(), AIO_SEC(1.5))));
+    REQUIRE(!aio_time_before(aio_now(), 0));
     aio_discard(add(.a = 1));
     AIO_AWAIT(aio_new(several));
     AIO_END;

@@ -88,4 +88,4 @@ TEST(to_the_end_of_memory)
     CHECK(used <= used_by(AIO_MAX_DIRECT) + 4 * 64, "%ld", used);
 }
 
-int main(void) { RUN(0, (char **)0, T(the_stack_stays_flat), T(to_the_end_of_memory)); }
+int main(int argc, char **argv) { RUN(argc, argv, T(the_stack_stays_flat), T(to_the_end_of_memory)); }

@@ -208,8 +208,8 @@ TEST(release_after_the_end)
     CHECK(aio_pool_peak() <= AIO_POOL_BYTES);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    RUN(0, (char **)0, T(an_event), T(a_future), T(a_shielded_future), T(a_sleep),
+    RUN(argc, argv, T(an_event), T(a_future), T(a_shielded_future), T(a_sleep),
         T(post_and_cancel_together), T(release_after_the_end));
 }

@@ -206,8 +206,8 @@ TEST(at_aio_run)
     CHECK_INT(result, 7);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    RUN(0, (char **)0, T(at_an_await), T(at_create_task), T(at_a_group), T(at_a_timer), T(at_a_timeout_block),
+    RUN(argc, argv, T(at_an_await), T(at_create_task), T(at_a_group), T(at_a_timer), T(at_a_timeout_block),
         T(at_aio_run));
 }

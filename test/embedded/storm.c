@@ -220,4 +220,4 @@ TEST(posts_fall_together)
     CHECK_INT(aio_run(aio_new(calm)), 0);
 }
 
-int main(void) { RUN(0, (char **)0, T(everything_goes_on), T(posts_fall_together)); }
+int main(int argc, char **argv) { RUN(argc, argv, T(everything_goes_on), T(posts_fall_together)); }

@@ -100,4 +100,4 @@ TEST(no_wake_up_is_lost)
     CHECK(idles > ROUNDS / 4 && idles < ROUNDS / 4 * 3, "%u", idles);   /* or they were not aimed well */
 }
 
-int main(void) { RUN(0, (char **)0, T(no_wake_up_is_lost)); }
+int main(int argc, char **argv) { RUN(argc, argv, T(no_wake_up_is_lost)); }

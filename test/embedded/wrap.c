@@ -232,8 +232,8 @@ TEST(many_rounds)
 #define MORE
 #endif
 
-int main(void)
+int main(int argc, char **argv)
 {
-    RUN(0, (char **)0, T(sleeps_tick_by_tick), T(sleepers_in_order), T(wait_for), T(timeout_block), T(call_later),
+    RUN(argc, argv, T(sleeps_tick_by_tick), T(sleepers_in_order), T(wait_for), T(timeout_block), T(call_later),
         T(without_idling) MORE);
 }

@@ -7,6 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* A board knows no arguments: its main, in libc.c, calls the program's with none. */
+#define main libc_main
+int main(int argc, char **argv);
+
 /* stdio.h. Of formats: d, i, u, x, c, s, p, g, with l, ll, z, a width, 0, - and a precision for strings. */
 typedef struct libc_file FILE;
 #define stdout ((FILE *)0)
@@ -39,15 +43,33 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *text, int c);
 char *strrchr(const char *text, int c);
 char *strstr(const char *text, const char *part);
+size_t strcspn(const char *text, const char *stops);
 char *strcpy(char *to, const char *from);
 char *strcat(char *to, const char *from);
 
 /* unistd.h: whoever runs the emulator has a watch of his own. */
 static inline unsigned alarm(unsigned seconds) { return seconds; }
 
-/* time.h */
+/* time.h: by the board's counter, in microseconds. */
 typedef int clockid_t;
 enum { CLOCK_PROCESS_CPUTIME_ID };
 struct timespec { long tv_sec, tv_nsec; };
-int clock_gettime(clockid_t clock, struct timespec *now);
+int clock_gettime(clockid_t id, struct timespec *now);
+typedef long clock_t;
+#define CLOCKS_PER_SEC 1000000L
+clock_t clock(void);
+
+/* pthread.h: a thread runs to its end while it is made. */
+typedef int pthread_t, pthread_attr_t;
+static inline int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *arg)
+{
+    (void)attributes;
+    *thread = 0;
+    run(arg);
+    return 0;
+}
+static inline int pthread_join(pthread_t thread, void **result) { return (void)result, thread; }
+static inline int pthread_attr_init(pthread_attr_t *attributes) { return *attributes = 0; }
+static inline int pthread_attr_setstacksize(pthread_attr_t *attributes, size_t n) { return (void)n, *attributes; }
+static inline int pthread_attr_destroy(pthread_attr_t *attributes) { return *attributes; }
 #endif
