@@ -92,6 +92,7 @@ run musl musl-gcc epoll '-Os -Werror'
 run threads gcc epoll '-O1 -g1 -fsanitize=thread' pthread.h
 script compile test/compile.t
 script cross test/cross.t
+script integration test/integration.t
 script fail test/fail.t
 script examples test/examples.t
 script gdb test/gdb.t
