@@ -168,6 +168,7 @@ for compiler in $cxx_compilers; do
     matrix $compiler c++ c++20
     options $compiler c++ c++20
     optimised $compiler c++ c++20
+    try "$compiler: the whole API, as C++11 with extensions" run $compiler -x c++ -std=gnu++11 $from test/compile/api.c
 done
 if have tcc; then                       # it has no -iquote
     try 'tcc: the whole API' run tcc -I. test/compile/api.c

@@ -65,6 +65,16 @@ else
     skip 'zephyr and freertos: compile for Cortex-M' 'no arm-none-eabi-gcc'
 fi
 
+# readme: the options that README.md shows.
+readme() {
+    {
+        printf '%s\n' '#include <stdint.h>' 'uint32_t board_ticks(void);' 'void board_idle(int32_t ticks);'
+        sed -n '/^## In firmware/,/^## /{ /^```c/,/^```$/{ /^```/d; p; }; }' README.md
+    } >"$tmp/readme.c"
+    grep -q AIO_IDLE "$tmp/readme.c" && $CC -std=gnu11 $warn -iquote . -c "$tmp/readme.c" -o "$tmp/readme.o"
+}
+try 'the options of README.md compile' readme
+
 # ------------------------------------------------------------------------------------------ manifests
 
 # version: one in all files, and in the first line of aio.h.
