@@ -78,14 +78,32 @@
 
    Bare metal: without a poller header, two hooks of yours, functions or macros, drive the loop.
      AIO_NOW()                 the time: a counter that starts anywhere and never goes back
-     AIO_IDLE(timeout)         waits until something happens, or so long at most; < 0: no limit. It may return early,
-                               and nothing but the battery suffers if it returns at once
+     AIO_IDLE(timeout)         waits until something happens, or so long at most; < 0: no limit; never 0. It may return
+                               early, and nothing but the battery suffers if it returns at once
      AIO_TICK_HZ         0     n: AIO_NOW() counts n ticks a second, in 32 bits that wrap, and AIO_IDLE gets ticks
-                               (int32_t). 0: both are in nanoseconds, of 64 bits
+                               (int32_t; INT32_MAX at most, also for no limit, if aio_time has 64 bits: somebody
+                               must look at the counter once in every round). 0: both are in nanoseconds, of 64 bits
      AIO_TIME_32         0     1: aio_time has 32 bits and counts those ticks (AIO_TICK_HZ is 1000 then, if you say
                                nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds, and points in
                                time go round: see aio_time_after, aio_time_before
-   Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it. AIO_IDLE is called with
+   Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it:
+
+       static struct aio_loop loop;                         // static, so that handlers know it
+       static struct aio_event pressed;
+       static void button_pressed(struct aio_callback *c) { (void)c; aio_event_set(&pressed); }    // in the loop
+       static struct aio_callback button = { .fn = button_pressed };
+       void button_interrupt(void) { aio_loop_post(&loop, &button); }
+
+       int main(void)
+       {
+           if (aio_loop_init(&loop, NULL) || aio_loop_spawn(&loop, aio_new(blink)))
+               return 1;
+           return aio_loop_run_forever(&loop);              // start interrupts behind aio_loop_init
+       }
+
+   Data goes through a ring of yours that the callback empties, as embedded/echo.c does it. What a program does not use
+   is not linked if it is built with -ffunction-sections -fdata-sections -Wl,--gc-sections; of one file, AIO_DEF static
+   helps, too. There is nothing to print to: give options.on_error or AIO_ASSERT_FAILED. AIO_IDLE is called with
    interrupts masked, after a last look has found nothing posted, so that no wake-up is lost in between: what it
    sleeps by must end at an interrupt that is pending, though masked. WFI does, on Cortex-M and RISC-V; on AVR it is
    sei() directly followed by sleep_cpu(). How interrupts are masked is known for these three; elsewhere say it:
@@ -1252,7 +1270,8 @@ static inline struct aio_coro *aio_await_line_(struct aio_coro *self, struct aio
 /* Waits for so long, at least. 0 or less: lets the others run, exactly one turn, and allocates
    nothing. AIO_FOREVER: until cancelled. Errors: AIO_ENOMEM. */
 static inline AIO_MUST_USE_ struct aio_void *aio_sleep(aio_time delay);
-/* Waits until a point in time (aio_loop_time's clock). A past one: as aio_sleep(0). */
+/* Waits until a point in time (aio_loop_time's clock): aio_time_after(aio_now(), AIO_MS(20)). A past one: as
+   aio_sleep(0). */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_sleep_until(aio_time deadline);
 
 AIO_API_ struct aio_void *aio_sleep_new_(aio_time delay);
@@ -2213,7 +2232,7 @@ AIO_API_ struct aio_loop *aio_loop_current(void);
 /* aio_now(): the time of the loop that runs on this thread. */
 AIO_API_ aio_time aio_now(void);
 
-/* Calls callback->fn from the loop: in the next turn; after a delay; at a point in time. 0, or
+/* Calls callback->fn from the loop: in the next turn; after a delay; at a point in time (see aio_time_after). 0, or
    AIO_ENOMEM (timers), or AIO_EBUSY if it is waiting already. From the loop's thread. */
 AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback);
 AIO_API_ int aio_loop_call_later(struct aio_loop *loop, struct aio_callback *callback, aio_time delay);
