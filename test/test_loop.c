@@ -161,6 +161,63 @@ TEST(callbacks_outlive_the_loop)
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
+/* What is posted when the close takes no more is forgotten as well. */
+static struct aio_callback posted_late;
+static void post_late(struct aio_callback *callback) { aio_loop_post(callback->loop, &posted_late); }
+TEST(posted_while_closing)
+{
+    struct aio_loop loop;
+    struct aio_callback interrupt = { .fn = post_late };
+    posted_late.fn = note_arg;
+    posted_late.arg = "late";
+    CHECK_INT(init(&loop), 0);
+    aio_loop_at_close(&loop, &interrupt);
+    CHECK_INT(aio_loop_close(&loop), 0);
+    CHECK_NOTES("");
+    CHECK(!aio_callback_cancel(&posted_late));
+    CHECK_INT(init(&loop), 0);
+    aio_loop_post(&loop, &posted_late);
+    CHECK_INT(aio_loop_run_until_complete(&loop, aio_sleep(AIO_MS(1))), 0);
+    CHECK_NOTES("late ");
+    aio_loop_post(&loop, &posted_late);
+    CHECK_INT(aio_loop_call_soon(&loop, &posted_late), AIO_EBUSY);
+    CHECK_INT(aio_loop_run_until_complete(&loop, aio_sleep(AIO_MS(1))), 0);
+    CHECK_NOTES("late ");
+    CHECK_INT(aio_loop_call_soon(&loop, &posted_late), 0);
+    CHECK_INT(aio_loop_close(&loop), 0);
+    CHECK_NOTES("late ");
+}
+
+/* In the child of a fork, nothing is posted, and nothing waits for its turn, whatever was at the fork. */
+static int in_child(struct aio_callback *posted, struct aio_callback *soon)
+{
+    struct aio_loop loop;
+    aio_after_fork();
+    if (init(&loop) || aio_loop_call_soon(&loop, soon))
+        return 1;
+    aio_loop_post(&loop, posted);
+    if (aio_loop_run_until_complete(&loop, aio_sleep(AIO_MS(1))) || aio_loop_close(&loop))
+        return 2;
+    return strcmp(tap_text, "soon posted ") == 0 ? 0 : 3;
+}
+TEST(posted_before_a_fork)
+{
+    static struct aio_callback posted = { .fn = note_arg, .arg = "posted" }, soon = { .fn = note_arg, .arg = "soon" };
+    struct aio_loop loop;
+    pid_t child;
+    int status = -1;
+    CHECK_INT(init(&loop), 0);
+    CHECK_INT(aio_loop_call_soon(&loop, &soon), 0);
+    aio_loop_post(&loop, &posted);
+    child = fork();
+    if (child == 0)
+        _exit(in_child(&posted, &soon));
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+    CHECK_INT(aio_loop_close(&loop), 0);
+    CHECK_NOTES("soon posted ");                        /* the parent's are its own */
+}
+
 /* ------------------------------------------------------------------------ in a loop of somebody else's */
 
 /* One round of a foreign loop: waits as it should, then lets ours take one turn. How many ran. */
@@ -514,7 +571,8 @@ TEST(posts_from_a_signal_handler)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(run_until_complete), T(run_forever_and_stop), T(stop_while_completing), T(closed),
-        T(leftovers_in_order), T(callbacks_outlive_the_loop), T(turns_in_a_foreign_loop), T(work_between_turns),
+        T(leftovers_in_order), T(callbacks_outlive_the_loop), T(posted_while_closing), T(posted_before_a_fork),
+        T(turns_in_a_foreign_loop), T(work_between_turns),
         T(a_turn_waits_so_long), T(no_spin_in_a_foreign_loop), T(interleaved), T(one_after_another),
         T(loops_in_threads), T(posts_from_threads), T(a_post_ends_a_wait), T(posts_from_a_signal_handler));
 }

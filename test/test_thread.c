@@ -1378,6 +1378,69 @@ TEST(one_wake_for_a_batch)
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
+/* Posts, writes, posts again. If the second post finds the first one still waiting, what it calls sees what was
+   written; a loop that reads before it says that it may be posted again loses one in many thousands, if two processors
+   are free. */
+static unsigned written, read_last;      /* atomic */
+static int rewriting;                    /* atomic */
+static aio_time monotonic(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (aio_time)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+static void read_written(struct aio_callback *callback)
+{
+    (void)callback;
+    __atomic_store_n(&read_last, __atomic_load_n(&written, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+}
+static bool is_read(unsigned n)
+{
+    aio_time end = 0;
+    unsigned looks;
+    for (looks = 1; __atomic_load_n(&read_last, __ATOMIC_RELAXED) != n; looks++)
+        if (looks % 0x10000 == 0) {
+            sched_yield();
+            end = end ? end : monotonic() + AIO_SEC(5);
+            if (monotonic() > end)
+                return false;
+        }
+    return true;
+}
+static void *rewrites(void *arg)
+{
+    static struct aio_callback callback = { .fn = read_written };
+    aio_time end = monotonic() + (getenv("AIO_TEST_QUICK") || slow() || TSAN ? AIO_MS(500) : AIO_SEC(5));
+    unsigned n = 0, random = 12345;
+    volatile unsigned pause;
+    bool came = true;
+    while (came && monotonic() < end) {
+        aio_loop_post(host, &callback);
+        random = random * 1103515245u + 12345u;
+        for (pause = (random >> 16) % 150; pause; pause--) { }
+        __atomic_store_n(&written, ++n, __ATOMIC_RELAXED);
+        aio_loop_post(host, &callback);
+        came = is_read(n);
+    }
+    *(unsigned *)arg = n;
+    __atomic_store_n(&rewriting, 0, __ATOMIC_RELEASE);
+    return NULL;
+}
+CORO_TEST(no_post_is_lost, pthread_t thread; unsigned rounds;)
+{
+    AIO_BEGIN;
+    host = aio_loop_current();
+    written = read_last = 0;
+    rewriting = 1;
+    CHECK_INT(pthread_create(&self->thread, NULL, rewrites, &self->rounds), 0);
+    while (atomic_get(&rewriting))
+        AIO_AWAIT(aio_sleep(0));
+    pthread_join(self->thread, NULL);
+    CHECK(self->rounds > 0);
+    CHECK_INT(__atomic_load_n(&read_last, __ATOMIC_RELAXED), self->rounds);
+    AIO_END;
+}
+
 /* ---------------------------------------------------------------------------------------- fork */
 
 /* The child has none of the threads, and makes its own. */
@@ -1466,5 +1529,5 @@ int main(int argc, char **argv)
         T(no_wake), T(loops_in_jobs), T(posts_from_jobs), T(loops_one_after_another), T(run_threadsafe),
         T(run_threadsafe_timeout), T(run_threadsafe_on_an_idle_loop), T(run_threadsafe_refused),
         T(run_threadsafe_and_close), T(run_threadsafe_from_many), T(run_threadsafe_from_a_job_while_closing),
-        T(posts), T(one_wake_for_a_batch), T(forked), T(broken_promises), T(poller_fails));
+        T(posts), T(one_wake_for_a_batch), T(no_post_is_lost), T(forked), T(broken_promises), T(poller_fails));
 }
