@@ -5939,7 +5939,7 @@ static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32
 }
 /* Asserts what a caller at file:line has promised. */
 #define AIO_PROMISED_(condition, message) \
-    (aio_likely_(condition) ? (void)0 : aio_misused_(AIO_STRINGS ? (message) : NULL, file, line))
+    (aio_likely_(condition) ? (void)0 : aio_misused_(AIO_TEXT_(message), file, line))
 
 /* ---------------------------------------------------------------------------- synchronisation */
 
