@@ -78,14 +78,32 @@
 
    Bare metal: without a poller header, two hooks of yours, functions or macros, drive the loop.
      AIO_NOW()                 the time: a counter that starts anywhere and never goes back
-     AIO_IDLE(timeout)         waits until something happens, or so long at most; < 0: no limit. It may return early,
-                               and nothing but the battery suffers if it returns at once
+     AIO_IDLE(timeout)         waits until something happens, or so long at most; < 0: no limit; never 0. It may return
+                               early, and nothing but the battery suffers if it returns at once
      AIO_TICK_HZ         0     n: AIO_NOW() counts n ticks a second, in 32 bits that wrap, and AIO_IDLE gets ticks
-                               (int32_t). 0: both are in nanoseconds, of 64 bits
+                               (int32_t; INT32_MAX at most, also for no limit, if aio_time has 64 bits: somebody
+                               must look at the counter once in every round). 0: both are in nanoseconds, of 64 bits
      AIO_TIME_32         0     1: aio_time has 32 bits and counts those ticks (AIO_TICK_HZ is 1000 then, if you say
                                nothing else). Spans are 2^30 ticks at most, 12 days of milliseconds, and points in
                                time go round: see aio_time_after, aio_time_before
-   Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it. AIO_IDLE is called with
+   Interrupt handlers hand over to the loop by aio_loop_post, and touch nothing else of it:
+
+       static struct aio_loop loop;                         // static, so that handlers know it
+       static struct aio_event pressed;
+       static void button_pressed(struct aio_callback *c) { (void)c; aio_event_set(&pressed); }    // in the loop
+       static struct aio_callback button = { .fn = button_pressed };
+       void button_interrupt(void) { aio_loop_post(&loop, &button); }
+
+       int main(void)
+       {
+           if (aio_loop_init(&loop, NULL) || aio_loop_spawn(&loop, aio_new(blink)))
+               return 1;
+           return aio_loop_run_forever(&loop);              // start interrupts behind aio_loop_init
+       }
+
+   Data goes through a ring of yours that the callback empties, as embedded/echo.c does it. What a program does not use
+   is not linked if it is built with -ffunction-sections -fdata-sections -Wl,--gc-sections; of one file, AIO_DEF static
+   helps, too. There is nothing to print to: give options.on_error or AIO_ASSERT_FAILED. AIO_IDLE is called with
    interrupts masked, after a last look has found nothing posted, so that no wake-up is lost in between: what it
    sleeps by must end at an interrupt that is pending, though masked. WFI does, on Cortex-M and RISC-V; on AVR it is
    sei() directly followed by sleep_cpu(). How interrupts are masked is known for these three; elsewhere say it:
@@ -192,6 +210,7 @@
 #ifndef AIO_TICK_HZ
 #define AIO_TICK_HZ (AIO_TIME_32 ? 1000 : 0)
 #endif
+#define AIO_HZ_ (AIO_TICK_HZ)           /* which may be F_CPU / 64 */
 #ifndef AIO_SMALL
 #ifdef __OPTIMIZE_SIZE__
 #define AIO_SMALL 1
@@ -221,10 +240,10 @@
 #if AIO_TRACE_DEPTH < 0 || AIO_TRACE_DEPTH % 2
 #error "AIO_TRACE_DEPTH must be even, or 0"
 #endif
-#if AIO_TIME_32 && AIO_TICK_HZ < 1
+#if AIO_TIME_32 && AIO_HZ_ < 1
 #error "AIO_TIME_32 counts ticks: AIO_TICK_HZ says how many a second has"
 #endif
-#if AIO_TICK_HZ < 0 || AIO_TICK_HZ > 1000000000
+#if AIO_HZ_ < 0 || AIO_HZ_ > 1000000000
 #error "AIO_TICK_HZ must be 1 to 1000000000 ticks a second, or 0"
 #endif
 #if !AIO_STRINGS && AIO_DEBUG
@@ -309,14 +328,14 @@ extern "C" {
 #if AIO_TIME_32
 typedef int32_t aio_time;
 #define AIO_FOREVER INT32_MAX           /* as a timeout: none */
-#define AIO_UNITS_ AIO_TICK_HZ          /* of aio_time in a second */
+#define AIO_UNITS_ AIO_HZ_          /* of aio_time in a second */
 #define AIO_LONGEST_ ((aio_time)0x40000000)
 #else
 typedef int64_t aio_time;
 #define AIO_FOREVER INT64_MAX
 #define AIO_UNITS_ 1000000000
 #define AIO_LONGEST_ INT64_MAX
-#define AIO_TICK_ (AIO_TICK_HZ ? (1000000000 + AIO_TICK_HZ - 1) / (AIO_TICK_HZ + !AIO_TICK_HZ) : 1)
+#define AIO_TICK_ (AIO_HZ_ ? (1000000000 + AIO_HZ_ - 1) / (AIO_HZ_ + !AIO_HZ_) : 1)
 #endif
 /* Spans. x, an integer or not, is evaluated once. What is too long is AIO_FOREVER: more than 291 years; under
    AIO_TIME_32, more than 2^30 ticks, and if x is a constant gcc does not compile that. */
@@ -332,6 +351,9 @@ typedef int64_t aio_time;
 #define AIO_CLAMP_(t) ((t) > -9.2e18 && (t) < 9.2e18 ? (aio_time)(t) : (t) > 0 ? AIO_FOREVER : -AIO_FOREVER)
 #endif
 static inline aio_time aio_span_(double t) { return AIO_CLAMP_(t); }
+/* x parts of a second of which it has `parts`, rounded up; what is too long. Constants of constants. */
+#define AIO_ROUND_(x, parts) (((x) * AIO_UNITS_ + ((x) > 0 ? (parts) - 1 : 0)) / (parts))
+#define AIO_INT_(t) ((t) > AIO_LONGEST_ ? AIO_FOREVER : (t) < -AIO_LONGEST_ ? -AIO_LONGEST_ : (aio_time)(t))
 /* x parts of a second of which it has `parts`, rounded up: integers, for machines that count in nothing else. */
 static inline aio_time aio_span_int_(int64_t x, int32_t parts)
 {
@@ -341,12 +363,13 @@ static inline aio_time aio_span_int_(int64_t x, int32_t parts)
             (aio_time)((aio_time)x * times);
     if (every && parts % AIO_UNITS_ == 0 && x >= INT32_MIN && x <= INT32_MAX)
         return (aio_time)((int32_t)x / every + ((int32_t)x % every > 0));
-    x = (x * AIO_UNITS_ + (x > 0 ? parts - 1 : 0)) / parts;     /* of 32 bits both, with their signs */
-    return x > AIO_LONGEST_ ? AIO_FOREVER : x < -AIO_LONGEST_ ? -AIO_LONGEST_ : (aio_time)x;
+    x = AIO_ROUND_(x, parts);                       /* of 32 bits both, with their signs */
+    return AIO_INT_(x);
 }
 #if defined __GNUC__ || defined __clang__
 #define AIO_SPAN_(x, parts) \
-    (__builtin_constant_p(x) ? AIO_SHORT_ENOUGH_(AIO_CLAMP_((double)(x) * AIO_UNITS_ / (parts))) : \
+    (__builtin_constant_p(x) ? AIO_SHORT_ENOUGH_(AIO_IS_INT_(x) ? AIO_INT_(AIO_ROUND_((int64_t)(x), (parts))) : \
+        AIO_CLAMP_((double)(x) * AIO_UNITS_ / (parts))) : \
      AIO_IS_INT_(x) ? aio_span_int_((int64_t)(x), (parts)) : aio_span_((double)(x) * AIO_UNITS_ / (parts)))
 #define AIO_IS_INT_(x) (sizeof (x) <= 4 && (__typeof__((x) + 0))1 / 2 == 0)
 #else                                   /* a constant for a constant */
@@ -500,8 +523,8 @@ struct aio_node {
     uint8_t place;                      /* AIO_AT_... */
     uint8_t flags;                      /* AIO_N_... */
     uint8_t cancels;                    /* of a task: requests to cancel, counted */
-    uint8_t refs;                       /* of a task: the loop's, the group's, the handle's. Of a callback: posted */
-    uint32_t seq;                       /* of a task: order of creation */
+    uint8_t refs;                       /* of a task: the loop's, the group's, the handle's */
+    uint32_t seq;                       /* of a task: order of creation. Of a callback: it is posted */
 } AIO_EVEN_;
 
 enum {
@@ -800,7 +823,7 @@ AIO_API_ AIO_NORETURN_ void aio_assert_failed_(const char *message, const char *
 #else
 #define AIO_ASSERT(condition, message, name, file, line) \
     ((void)sizeof(name), (void)sizeof(file), (void)sizeof(line), \
-     aio_likely_(condition) ? (void)0 : aio_assert_failed_(NULL, NULL, NULL, 0))
+     aio_likely_(condition) ? (void)0 : aio_assert_failed_("", NULL, NULL, 0))
 #endif
 
 static inline void *aio_alloc_(size_t size AIO_ORIGIN_TYPE_)
@@ -1247,7 +1270,8 @@ static inline struct aio_coro *aio_await_line_(struct aio_coro *self, struct aio
 /* Waits for so long, at least. 0 or less: lets the others run, exactly one turn, and allocates
    nothing. AIO_FOREVER: until cancelled. Errors: AIO_ENOMEM. */
 static inline AIO_MUST_USE_ struct aio_void *aio_sleep(aio_time delay);
-/* Waits until a point in time (aio_loop_time's clock). A past one: as aio_sleep(0). */
+/* Waits until a point in time (aio_loop_time's clock): aio_time_after(aio_now(), AIO_MS(20)). A past one: as
+   aio_sleep(0). */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_sleep_until(aio_time deadline);
 
 AIO_API_ struct aio_void *aio_sleep_new_(aio_time delay);
@@ -1430,7 +1454,7 @@ struct aio_timeout {
          aio_ret_ || aio_timeout_is_open_(&self->aio, (uint16_t)(n)); \
          aio_ret_ = aio_timeout_close_(&self->aio, (uint16_t)(n))) \
         if (aio_ret_) { \
-            if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; \
+            if (AIO_HOT_(aio_leave_)(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } break; \
         } else if (0) { \
             case AIO_POINT_(n): \
             if (!aio_timeout_settled_(&self->aio, (uint16_t)(n))) { return 0; } \
@@ -1484,7 +1508,7 @@ AIO_API_ struct aio_coro *aio_yielded_(struct aio_coro *self, uint32_t line);
                 if (1) { \
                     AIO_SUSPEND_(n, aio_generator_next_(aio_of_(slot))) \
                     if (!aio_generator_more_(aio_ret_)) { \
-                        if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
+                        if (AIO_HOT_(aio_leave_)(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
                         break; \
                     } \
                     (lvalue) = (slot)->result; goto AIO_CAT_(aio_each_, k); \
@@ -1504,7 +1528,7 @@ AIO_API_ bool aio_generator_more_(const struct aio_coro *ret);
 #define AIO_NEXT3_(n, more, lvalue, generator) do { \
     AIO_SUSPEND_(n, aio_generator_next_(aio_of_(generator))) \
     (more) = aio_generator_more_(aio_ret_); \
-    if (aio_leave_(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
+    if (AIO_HOT_(aio_leave_)(&self->aio, aio_ret_, __LINE__)) { AIO_FAIL_; } \
     else if (more) (lvalue) = (generator)->result; } while (0)
 /* AIO_CLOSE(generator); ends a generator that was asked by AIO_NEXT, as AIO_FOREACH does, waits for its cleanup, and
    sets the variable to NULL. One that was never asked is discarded; NULL: does nothing. What is still open when the
@@ -2208,7 +2232,7 @@ AIO_API_ struct aio_loop *aio_loop_current(void);
 /* aio_now(): the time of the loop that runs on this thread. */
 AIO_API_ aio_time aio_now(void);
 
-/* Calls callback->fn from the loop: in the next turn; after a delay; at a point in time. 0, or
+/* Calls callback->fn from the loop: in the next turn; after a delay; at a point in time (see aio_time_after). 0, or
    AIO_ENOMEM (timers), or AIO_EBUSY if it is waiting already. From the loop's thread. */
 AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback);
 AIO_API_ int aio_loop_call_later(struct aio_loop *loop, struct aio_callback *callback, aio_time delay);
@@ -2223,7 +2247,8 @@ AIO_API_ aio_time aio_callback_when(const struct aio_callback *callback);
 /* Calls callback->fn from the loop, in the order of the posts. The one function that any thread,
    signal handler or interrupt may call; lock-free where the machine is, with interrupts masked for a few
    instructions where it is not. Posted again before fn has begun, it is called once: however often an
-   interrupt comes, nothing piles up. Post nothing once the loop is being closed. */
+   interrupt comes, nothing piles up. Not one that waits for a timer, a task or a turn. Post nothing once the
+   loop is being closed. */
 AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback);
 /* Calls callback->fn when the loop is closed, newest first. For libraries that hold something open. */
 AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *callback);
@@ -2393,8 +2418,14 @@ static inline bool aio_push_(struct aio_node **inbox, struct aio_node *node)
     return !first;
 }
 /* True: it is posted by this call. */
-static inline bool aio_posted_set_(uint8_t *posted) { return !__atomic_exchange_n(posted, 1, __ATOMIC_ACQ_REL); }
-static inline void aio_posted_clear_(uint8_t *posted) { __atomic_store_n(posted, 0, __ATOMIC_RELEASE); }
+static inline bool aio_posted_set_(uint32_t *posted) { return !__atomic_exchange_n(posted, 1, __ATOMIC_ACQ_REL); }
+/* An exchange, not a store: what the callback reads next must not be read before, or a poster who still found it posted
+   has written in vain. */
+static inline void aio_posted_clear_(uint32_t *posted)
+{
+    if (__atomic_load_n(posted, __ATOMIC_RELAXED))
+        (void)__atomic_exchange_n(posted, 0, __ATOMIC_ACQ_REL);
+}
 #else
 /* Without atomics there are no threads here: signals and interrupts are all that may post. */
 #define aio_load_(p) (*(struct aio_node *volatile *)(p))
@@ -2415,7 +2446,7 @@ static inline bool aio_push_(struct aio_node **inbox, struct aio_node *node)
     AIO_CRITICAL_EXIT(state);
     return !first;
 }
-static inline bool aio_posted_set_(uint8_t *posted)
+static inline bool aio_posted_set_(uint32_t *posted)
 {
     uint32_t state = AIO_CRITICAL_ENTER();
     bool first = !*posted;
@@ -2423,7 +2454,7 @@ static inline bool aio_posted_set_(uint8_t *posted)
     AIO_CRITICAL_EXIT(state);
     return first;
 }
-static inline void aio_posted_clear_(uint8_t *posted) { *(volatile uint8_t *)posted = 0; }
+static inline void aio_posted_clear_(uint32_t *posted) { *(volatile uint32_t *)posted = 0; }
 #endif
 #define AIO_STATIC_ASSERT_(condition, name) typedef char name[(condition) ? 1 : -1] AIO_UNUSED_
 
@@ -2453,9 +2484,10 @@ AIO_MEMORY_ void *memmove(void *to, const void *from, size_t n)
 {
     unsigned char *t = (unsigned char *)to;
     const unsigned char *f = (const unsigned char *)from;
-    if ((uintptr_t)t <= (uintptr_t)f)
-        return memcpy(to, from, n);
-    while (n--)
+    size_t i;
+    for (i = 0; i < n && (uintptr_t)t <= (uintptr_t)f; i++)
+        t[i] = f[i];
+    while ((uintptr_t)t > (uintptr_t)f && n--)
         t[n] = f[n];
     return to;
 }
@@ -3522,8 +3554,8 @@ static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
 static void aio_timers_fire_(struct aio_loop *loop)
 {
     aio_time now;
-    if (!loop->timer_count)
-        return;
+    if (!loop->timer_count && (AIO_TIME_32 || !AIO_HZ_))
+        return;                                     /* a clock made of a counter that wraps is looked at all the same */
     now = loop->poller->now(loop);
     while (loop->timer_count && !aio_time_before_(now, loop->timers[0].deadline)) {
         struct aio_node *node = loop->timers[0].node;
@@ -3549,7 +3581,7 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
         return AIO_FOREVER;
     return aio_time_after(now, delay + 1 + (now == AIO_FOREVER - 1));   /* a tick that is shown for two */
 #else
-    delay += AIO_TICK_HZ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
+    delay += AIO_HZ_ && delay < AIO_LONGEST_ - AIO_UNITS_ ? AIO_TICK_ : 0;
     return aio_time_after(now, delay);
 #endif
 }
@@ -7309,7 +7341,7 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
 /* Does anything point at it? Nothing does at one that waits for ever, and nothing would free it when its loop ends. */
 static bool aio_callback_is_linked_(const struct aio_callback *callback)
 {
-    return callback->node.place != AIO_AT_NOTHING_ && callback->node.place != AIO_AT_NEVER_;
+    return (callback->node.place != AIO_AT_NOTHING_ && callback->node.place != AIO_AT_NEVER_) || callback->node.seq;
 }
 
 AIO_API_ int aio_loop_call_soon(struct aio_loop *loop, struct aio_callback *callback)
@@ -7405,7 +7437,7 @@ AIO_API_ void aio_loop_at_close(struct aio_loop *loop, struct aio_callback *call
 /* A stack that anybody may push to; the loop takes all of it and turns it round. */
 AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback)
 {
-    if (!aio_posted_set_(&callback->node.refs))
+    if (!aio_posted_set_(&callback->node.seq))
         return;
     if (aio_push_(&loop->inbox, &callback->node) && loop->poller->wake)
         loop->poller->wake(loop);
@@ -7486,7 +7518,7 @@ static inline void aio_node_run_(struct aio_loop *loop, struct aio_node *node)
         struct aio_callback *callback = aio_node_callback_(node);
         node->place = AIO_AT_NOTHING_;
         loop->current = NULL;
-        aio_posted_clear_(&node->refs);             /* from here on it may be posted again */
+        aio_posted_clear_(&node->seq);             /* from here on it may be posted again */
         callback->fn(callback);
     } else
         aio_resume_(loop, aio_node_task_(node));
@@ -7956,6 +7988,7 @@ static void aio_callbacks_drop_(struct aio_loop *loop)
 {
     struct aio_node *node;
     uint32_t i;
+    aio_inbox_take_(loop);
     for (i = 0; i < loop->timer_count; i++) {
         node = loop->timers[i].node;
         if (node->flags & AIO_N_CALLBACK_)
@@ -7964,7 +7997,7 @@ static void aio_callbacks_drop_(struct aio_loop *loop)
     for (node = loop->head; node; node = node->link.next)
         if (node->flags & AIO_N_CALLBACK_) {
             node->place = AIO_AT_NOTHING_;
-            aio_posted_clear_(&node->refs);
+            aio_posted_clear_(&node->seq);
         }
 }
 
@@ -8014,7 +8047,7 @@ AIO_API_ int aio_loop_close(struct aio_loop *loop)
     error = aio_loop_drain_(loop);
     loop->closing = 2;                              /* no more tasks */
     aio_at_close_(loop);
-    if (loop->debug)
+    if (AIO_STRINGS && loop->debug)
         aio_report_leftovers_(loop, error == AIO_ETIMEDOUT);
     aio_loop_leave_(loop);
     loop->poller->close(loop);
@@ -8028,6 +8061,7 @@ AIO_API_ void aio_after_fork(void)
     for (loop = aio_thread_.newest; loop; loop = loop->older) {
         aio_at_close_(loop);
         loop->poller->close(loop);
+        aio_callbacks_drop_(loop);
         aio_slabs_close_(loop);                     /* what has a handle is not given back under it */
 #if AIO_POOL_BYTES
         aio_timers_owner_ = NULL;
@@ -8447,44 +8481,56 @@ static int aio_hooks_open_(struct aio_loop *loop)
 }
 static void aio_hooks_close_(struct aio_loop *loop) { (void)loop; }
 
+/* The hooks themselves, where no name of ours is between them and yours. */
+#if AIO_HZ_
+static uint32_t aio_hook_now_(void) { return (uint32_t)AIO_NOW(); }
+static void aio_hook_idle_(int32_t aio_ticks_) { AIO_IDLE(aio_ticks_); }
+#else
+static aio_time aio_hook_now_(void) { return AIO_NOW(); }
+static void aio_hook_idle_(aio_time aio_timeout_) { AIO_IDLE(aio_timeout_); }
+#endif
+#ifdef AIO_WAKE
+static void aio_hook_wake_(void) { AIO_WAKE(); }
+#endif
+
 #if AIO_TIME_32
 /* AIO_FOREVER is no point in time: the tick before it is shown for two. */
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
-    aio_time now = (aio_time)(uint32_t)AIO_NOW();
+    aio_time now = (aio_time)aio_hook_now_();
     (void)loop;
     return now == AIO_FOREVER ? AIO_FOREVER - 1 : now;
 }
 #define aio_hooks_ticks_(timeout) (timeout)
-#elif AIO_TICK_HZ
-/* The counter that wraps, made longer. Somebody must look at it once in every round: aio_hooks_ticks_ sees to that
-   when the loop is idle, and a loop that is not looks all the time. */
+#elif AIO_HZ_
+/* The counter that wraps, made longer. Somebody must look at it once in every round: the loop does after each time it
+   was idle, for which aio_hooks_ticks_ sets a limit, and whenever it looks at timers. */
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
     static uint32_t last, rounds;
-    uint32_t now = (uint32_t)AIO_NOW();
+    uint32_t now = aio_hook_now_();
     uint64_t ticks;
     (void)loop;
     rounds += now < last;
     last = now;
     ticks = (uint64_t)rounds << 32 | now;
-    if (AIO_UNITS_ % AIO_TICK_HZ == 0)
-        return (aio_time)(ticks * (AIO_UNITS_ / AIO_TICK_HZ));
-    return (aio_time)(ticks / AIO_TICK_HZ * AIO_UNITS_ + ticks % AIO_TICK_HZ * AIO_UNITS_ / AIO_TICK_HZ);
+    if (AIO_UNITS_ % AIO_HZ_ == 0)
+        return (aio_time)(ticks * (AIO_UNITS_ / AIO_HZ_));
+    return (aio_time)(ticks / AIO_HZ_ * AIO_UNITS_ + ticks % AIO_HZ_ * AIO_UNITS_ / AIO_HZ_);
 }
 
 static int32_t aio_hooks_ticks_(aio_time timeout)
 {
     aio_time seconds = timeout / AIO_UNITS_, rest = timeout % AIO_UNITS_;
-    if (timeout < 0 || seconds >= INT32_MAX / AIO_TICK_HZ)
+    if (timeout < 0 || seconds >= INT32_MAX / AIO_HZ_)
         return INT32_MAX;
-    return (int32_t)(seconds * AIO_TICK_HZ + (rest * AIO_TICK_HZ + AIO_UNITS_ - 1) / AIO_UNITS_);
+    return (int32_t)(seconds * AIO_HZ_ + (rest * AIO_HZ_ + AIO_UNITS_ - 1) / AIO_UNITS_);
 }
 #else
 static aio_time aio_hooks_now_(struct aio_loop *loop)
 {
     (void)loop;
-    return AIO_NOW();
+    return aio_hook_now_();
 }
 #define aio_hooks_ticks_(timeout) (timeout)
 #endif
@@ -8493,13 +8539,13 @@ static aio_time aio_hooks_now_(struct aio_loop *loop)
 static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
 {
     (void)loop;
-    AIO_IDLE(aio_hooks_ticks_(timeout));
+    aio_hook_idle_(aio_hooks_ticks_(timeout));
     return 0;
 }
 static void aio_hooks_wake_(struct aio_loop *loop)
 {
     (void)loop;
-    AIO_WAKE();
+    aio_hook_wake_();
 }
 #else
 /* An interrupt that comes after the last look at the inbox is pending until the processor sleeps, and wakes it. */
@@ -8507,7 +8553,7 @@ static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
 {
     uint32_t state = AIO_CRITICAL_ENTER();
     if (!aio_load_(&loop->inbox))
-        AIO_IDLE(aio_hooks_ticks_(timeout));
+        aio_hook_idle_(aio_hooks_ticks_(timeout));
     AIO_CRITICAL_EXIT(state);
     return 0;
 }

@@ -26,6 +26,9 @@
 #define AIO_DEFAULT_POLLER aio_epoll()
 #endif
 #include "aio.h"
+#if AIO_TIME_32
+#error "AIO_TIME_32 is for programs whose clock is AIO_NOW"
+#endif
 
 #ifdef __cplusplus
 extern "C" {

@@ -562,12 +562,12 @@ static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
 static const struct aio_type *aio_io_type_(int what)
 {
     static const struct aio_type types[] = {
-        { aio_io_body_, "aio_recv", NULL, AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, "aio_recv_exactly", NULL, AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, "aio_send", NULL, AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, "aio_send_all", NULL, AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, "aio_readable", NULL, AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, "aio_writable", NULL, AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
+        { aio_io_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_io_) },
     };
     return &types[what];
 }
@@ -575,7 +575,7 @@ static const struct aio_type *aio_io_type_(int what)
 static struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
 {
     struct aio_io_ *io = (struct aio_io_ *)(void *)aio_frame_new(aio_io_type_(what), sizeof *io);
-    aio_check_buffer(buffer, aio_io_type_(what)->name);
+    aio_check_buffer(buffer, aio_name_of_(aio_io_type_(what)));
     if (!io)
         return NULL;
     io->fd = fd;
@@ -816,7 +816,7 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
     return c;
 }
 
-static const struct aio_type aio_accept_type_ = { aio_accept_body_, "aio_accept", NULL, AIO_SIZE_(struct aio_accept_) };
+static const struct aio_type aio_accept_type_ = { aio_accept_body_, AIO_NAMED_("aio_accept", NULL) AIO_SIZE_(struct aio_accept_) };
 
 AIO_API_ struct aio_int *aio_accept(int fd)
 {

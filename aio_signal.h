@@ -53,7 +53,6 @@ struct aio_signal_ {
     struct aio_callback arrived, closing;
     struct aio_node *waiters;
     int pending;                        /* atomic: it came, and nobody has been told */
-    int posted;                         /* atomic: arrived is on its way */
     unsigned woken;                     /* waiters that were told and have not run yet */
     bool taken;                         /* one of those who were told has it */
 };
@@ -67,7 +66,7 @@ static void aio_signal_handler_(int number)
     struct aio_loop *loop = __atomic_load_n(&state->loop, __ATOMIC_ACQUIRE);
     int saved = errno;
     __atomic_store_n(&state->pending, 1, __ATOMIC_RELEASE);
-    if (loop && !__atomic_exchange_n(&state->posted, 1, __ATOMIC_ACQ_REL))
+    if (loop)
         aio_loop_post(loop, &state->arrived);
     errno = saved;
 }
@@ -76,7 +75,6 @@ static void aio_signal_arrived_(struct aio_callback *callback)
 {
     struct aio_signal_ *state = AIO_CONTAINER_(callback, struct aio_signal_, arrived);
     struct aio_node *node;
-    __atomic_store_n(&state->posted, 0, __ATOMIC_RELEASE);
     if (!state->waiters || !__atomic_exchange_n(&state->pending, 0, __ATOMIC_ACQ_REL))
         return;
     state->taken = false;
@@ -94,7 +92,7 @@ static void aio_signal_told_(struct aio_signal_ *state, int error)
     if (--state->woken || state->taken)
         return;
     __atomic_store_n(&state->pending, 1, __ATOMIC_RELEASE);
-    if (state->waiters && !__atomic_exchange_n(&state->posted, 1, __ATOMIC_ACQ_REL))
+    if (state->waiters)
         aio_loop_post(state->loop, &state->arrived);
 }
 
@@ -116,7 +114,6 @@ static int aio_signal_install_(struct aio_loop *loop, int number)
     state->waiters = NULL;
     state->woken = 0;
     __atomic_store_n(&state->pending, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&state->posted, 0, __ATOMIC_RELAXED);
     aio_memset_(&action, 0, sizeof action);
     action.sa_handler = aio_signal_handler_;
     action.sa_flags = SA_RESTART;
@@ -158,7 +155,7 @@ static struct aio_coro *aio_signal_body_(struct aio_coro *c, struct aio_coro *re
 }
 
 static const struct aio_type aio_signal_type_ = {
-    aio_signal_body_, "aio_signal_wait", NULL, AIO_SIZE_(struct aio_signal_wait_)
+    aio_signal_body_, AIO_NAMED_("aio_signal_wait", NULL) AIO_SIZE_(struct aio_signal_wait_)
 };
 
 AIO_API_ struct aio_int *aio_signal_wait(int signal_number)

@@ -49,6 +49,9 @@
 #ifndef AIO_THREAD_H_INCLUDED
 #define AIO_THREAD_H_INCLUDED
 #include "aio.h"
+#if AIO_TIME_32
+#error "AIO_TIME_32 is for programs whose clock is AIO_NOW"
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -609,7 +612,7 @@ static struct aio_coro *aio_job_wait_(struct aio_coro *c, struct aio_coro *ret)
     return c;
 }
 
-static const struct aio_type aio_job_type_ = { aio_job_wait_, "thread", NULL, AIO_SIZE_(struct aio_job_) };
+static const struct aio_type aio_job_type_ = { aio_job_wait_, AIO_NAMED_("thread", NULL) AIO_SIZE_(struct aio_job_) };
 
 static struct aio_job_ *aio_job_new_(struct aio_threads_ *threads, struct aio_coro *c, bool detached)
 {
@@ -654,7 +657,7 @@ static int aio_job_start_(struct aio_coro *c, int (*run)(struct aio_coro *frame)
         return AIO_ENOMEM;
     job->run = run;
     job->name = name;
-    job->file = c->type->file;
+    job->file = aio_file_of_(c->type);
     error = aio_threads_submit_(threads, job);
     if (error)
         aio_job_free_(job);
@@ -706,7 +709,7 @@ static struct aio_coro *aio_to_thread_body_(struct aio_coro *c, struct aio_coro 
 }
 
 static const struct aio_type aio_to_thread_type_ = {
-    aio_to_thread_body_, "aio_to_thread", NULL, AIO_SIZE_(struct aio_to_thread_)
+    aio_to_thread_body_, AIO_NAMED_("aio_to_thread", NULL) AIO_SIZE_(struct aio_to_thread_)
 };
 
 AIO_API_ struct aio_ptr *aio_to_thread_(void *(*fn)(void *arg), void *arg, const char *name)
