@@ -368,7 +368,7 @@ static inline aio_time aio_span_int_(int64_t x, int32_t parts)
 }
 #if defined __GNUC__ || defined __clang__
 #define AIO_SPAN_(x, parts) \
-    (__builtin_constant_p(x) ? AIO_SHORT_ENOUGH_(AIO_IS_INT_(x) ? AIO_INT_(AIO_ROUND_((int64_t)(x), (parts))) : \
+    (__builtin_constant_p(x) ? AIO_SHORT_ENOUGH_(AIO_IS_INT_(x) ? AIO_INT_(AIO_ROUND_((int64_t)(sizeof (x) <= 4 ? (x) : 0), (parts))) : \
         AIO_CLAMP_((double)(x) * AIO_UNITS_ / (parts))) : \
      AIO_IS_INT_(x) ? aio_span_int_((int64_t)(x), (parts)) : aio_span_((double)(x) * AIO_UNITS_ / (parts)))
 #define AIO_IS_INT_(x) (sizeof (x) <= 4 && (__typeof__((x) + 0))1 / 2 == 0)

@@ -80,6 +80,7 @@ script() {
 
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 [ "$job" = valgrind ] && export AIO_TEST_SLOW=1
+script target test/target.t
 run valgrind gcc epoll '-O1 -g1 -DAIO_POOL=0' '' 'valgrind -q --error-exitcode=99 --leak-check=full'
 run sanitizers gcc 'epoll select' '-O0 -g -fsanitize=address,undefined'
 run clang-O2 clang epoll '-O2 -DNDEBUG -Werror'
@@ -98,7 +99,6 @@ script examples test/examples.t
 script gdb test/gdb.t
 script sizes test/sizes.t
 script embedded test/embedded.t
-script target test/target.t
 [ -z "$job" ] || exit 0
 
 [ "$jobs" ] || { echo "no configuration has $* in its name"; exit 1; }

@@ -72,6 +72,7 @@ options() {
     try "$1: AIO_LINES=1" $all -DAIO_LINES=1 "$tmp/all.c"
     try "$1: AIO_POOL=0" $all -DAIO_POOL=0 "$tmp/all.c"
     try "$1: AIO_POOL_BYTES" $all -DAIO_POOL_BYTES=65536 -DAIO_TIMERS=16 "$tmp/all.c"
+    try "$1: AIO_STRINGS=0" alone $all -DAIO_STRINGS=0
     try "$1: AIO_CHECK_SWITCH=0" $all -DAIO_CHECK_SWITCH=0 "$tmp/all.c"
     try "$1: beside <aio.h>" beside $check -fsyntax-only
     try "$1: beside <aio.h>, _GNU_SOURCE" beside $check -fsyntax-only -D_GNU_SOURCE

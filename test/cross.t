@@ -1,7 +1,8 @@
 #!/bin/sh
 # cross.t - aio.h as firmware has it: -ffreestanding, no C library, by the cross compilers that are here, for
-# Cortex-M0, M3 and M4, RISC-V rv32imc, and AVR. Every warning is an error. Linked, nothing is missing but the
-# hooks; memory comes from where the options say. Run from the root of the repository.
+# Cortex-M0, M3 and M4, RISC-V rv32imc and rv32imac (which has atomic instructions, of 32 bits), and AVR. Every warning
+# is an error. Linked, nothing is missing but the hooks; memory comes from where the options say. Run from the root of
+# the repository.
 #     prove test/cross.t                         everything
 #     AIO_TEST_QUICK=1 prove test/cross.t        one processor of each kind, one build
 . test/tap.sh
@@ -16,16 +17,17 @@ target() {
     cxx=
     case $1 in
     cortex-m*) tools=arm-none-eabi- flags="-mcpu=$1 -mthumb" cxx=g++ ;;
-    rv32imc) tools=riscv64-unknown-elf- flags='-march=rv32imc -mabi=ilp32' cxx=g++ ;;
+    rv32*) tools=riscv64-unknown-elf- flags="-march=$1 -mabi=ilp32" cxx=g++ ;;
     # avr-gcc 5 misses braces where there are some: gcc bug 53119, mended in gcc 7
     *) tools=avr- flags="-mmcu=$1 -Wno-missing-braces" ;;
     esac
     cc="${tools}gcc $flags"
 }
 
-# missing FILE...: links it without a library, and lists what it lacks, in one line.
+# missing FILE...: links it without a library, and lists what it lacks, in one line. Nobody calls the interrupt handler.
 missing() {
-    $cc -nostdlib -Wl,--gc-sections -Wl,-e,"$entry" "$@" -lgcc -o "$tmp/firmware.elf" >"$tmp/link" 2>&1
+    $cc -nostdlib -Wl,--gc-sections -Wl,-e,"$entry" -Wl,-u,board_interrupt "$@" -lgcc -o "$tmp/firmware.elf" \
+        >"$tmp/link" 2>&1
     sed -n "s/.*undefined reference to \`\(.*\)'.*/\1/p" "$tmp/link" | sort -u | tr '\n' ' ' >"$tmp/missing"
     grep -vE 'undefined reference to|ld returned|[Ii]n function|more undefined|RWX permissions' "$tmp/link" && return 1
     return 0
@@ -172,8 +174,8 @@ for compiler in $c_compilers; do
     try "$compiler: memory functions" memory objdump $compiler -O3
 done
 
-targets='cortex-m0 cortex-m3 cortex-m4 rv32imc atmega328p atmega2560'
-[ $quick = 1 ] && targets='cortex-m0 rv32imc atmega328p'
+targets='cortex-m0 cortex-m3 cortex-m4 rv32imc rv32imac atmega328p atmega2560'
+[ $quick = 1 ] && targets='cortex-m0 rv32imc rv32imac atmega328p'
 for processor in $targets; do
     target $processor
     if have ${tools}gcc; then

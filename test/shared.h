@@ -9,5 +9,8 @@
 #define AIO_NET_H_IMPLEMENTED
 #define AIO_SIGNAL_H_IMPLEMENTED
 #define AIO_THREAD_H_IMPLEMENTED
-extern _Atomic long core_live;
+#ifndef COUNTED
+#define COUNTED _Atomic
+#endif
+extern COUNTED long core_live;
 #endif

@@ -27,9 +27,9 @@ board() {
         return
     done
     if [ $quick -eq 1 ]; then
-        try "$board: builds" make -s -j2 -f test/embedded/Makefile BOARDS="$board" BUILD="$BUILD" CORE=task
+        try "$board: builds" make -s -j2 -f test/embedded/Makefile BOARDS="$board" BUILD="$BUILD" OPTIMISE=-Os CORE=task
     else
-        try "$board: builds" make -s -j2 -f test/embedded/Makefile BOARDS="$board" BUILD="$BUILD"
+        try "$board: builds" make -s -j2 -f test/embedded/Makefile BOARDS="$board" BUILD="$BUILD" OPTIMISE=-Os
     fi
     for machine in "$@"; do
         for image in "$BUILD/embedded/test/$machine"/*.elf; do

@@ -12,7 +12,7 @@
 static int failed_to = -1;              /* the pipe to the parent */
 static void failed(const char *message)
 {
-    const char *text = message ? message : "nothing";
+    const char *text = !message ? "no text" : message[0] ? message : "an empty text";
     if (write(failed_to, text, strlen(text)) < 0)
         _exit(2);
 }
@@ -133,7 +133,8 @@ TEST(dumps_say_little)
     tap_text[0] = 0;
 }
 
-/* Broken promises end the program all the same, without a word; what handles them is told nothing. */
+/* Broken promises end the program all the same, without a word; what handles them gets a text, with nothing in
+   it. */
 struct twice { AIO_FRAME(void); struct fails *frame; int error; };
 static AIO_CORO(twice)
 {
@@ -183,9 +184,9 @@ static const char *dies(void (*function)(void))
 }
 TEST(assertions_end_the_program)
 {
-    CHECK_STR(dies(run_twice), "nothing");
-    CHECK_STR(dies(set_twice), "nothing");
-    CHECK_STR(dies(release_too_often), "nothing");
+    CHECK_STR(dies(run_twice), "an empty text");
+    CHECK_STR(dies(set_twice), "an empty text");
+    CHECK_STR(dies(release_too_often), "no text");
     CHECK_STR(dies(run_once), "it lived");
 }
 

@@ -66,12 +66,13 @@ TEST(poll_timeout)
 {
     struct aio_loop loop;
     struct aio_callback callback = { .fn = nothing };
-    int forever;
+    int forever, left;
     CHECK_INT(aio_loop_init(&loop, NULL), 0);
     forever = aio_loop_fileno(&loop) < 0 ? 10 : -1;
     CHECK_INT(aio_loop_poll_timeout(&loop), forever);
     CHECK_INT(aio_loop_call_later(&loop, &callback, AIO_US(8500)), 0);
-    CHECK(aio_loop_poll_timeout(&loop) > 0 && aio_loop_poll_timeout(&loop) <= 9);
+    left = aio_loop_poll_timeout(&loop);
+    CHECK(left <= 9 && (left > 0 || getenv("AIO_TEST_SLOW")), "%d", left);    /* valgrind takes longer to come here */
     CHECK(aio_callback_cancel(&callback));
     CHECK_INT(aio_loop_call_later(&loop, &callback, AIO_SEC(1e8)), 0);
     CHECK_INT(aio_loop_poll_timeout(&loop), forever == 10 ? 10 : INT_MAX);

@@ -228,19 +228,6 @@ void qsort(void *array, size_t n, size_t size, int (*compare)(const void *, cons
             }
 }
 
-/* What compilers call where the machine has no atomics. No interrupt handler of the tests counts by these. */
-unsigned libc_fetch_add(volatile void *at, unsigned n, int order) __asm__("__atomic_fetch_add_4");
-unsigned libc_fetch_add(volatile void *at, unsigned n, int order)
-{
-    volatile unsigned *number = (volatile unsigned *)at;
-    unsigned before = *number;
-    (void)order;
-    *number = before + n;
-    return before;
-}
-unsigned libc_fetch_sub(volatile void *at, unsigned n, int order) __asm__("__atomic_fetch_sub_4");
-unsigned libc_fetch_sub(volatile void *at, unsigned n, int order) { return libc_fetch_add(at, 0 - n, order); }
-
 char *getenv(const char *name)
 {
     static char yes[] = "1";
