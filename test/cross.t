@@ -62,12 +62,12 @@ never() {
     return 0
 }
 
-# memory OBJDUMP COMPILER...: the four functions of AIO_MEMORY do not call what they are. Compilers are keenest on that
-# without -ffreestanding.
+# memory OBJDUMP COMPILER...: the four functions of AIO_MEMORY do not call what they are. Compilers are keen on that
+# where these functions are the C library's: -fbuiltin.
 memory() {
     objdump=$1
     shift
-    "$@" -iquote . -DAIO_POOL_BYTES=1024 -DAIO_MEMORY=1 -DAIO_IMPLEMENTATION -DHEADER='"aio.h"' \
+    "$@" -ffreestanding -fbuiltin -iquote . -DAIO_POOL_BYTES=1024 -DAIO_MEMORY=1 -DAIO_IMPLEMENTATION -DHEADER='"aio.h"' \
         -ffunction-sections -c test/compile/header.c -o "$tmp/memory.o" || return 1
     for name in memcpy memmove memset memcmp; do
         $objdump -dr -j .text.$name "$tmp/memory.o" >"$tmp/code" || return 1
