@@ -8557,7 +8557,7 @@ static int aio_hooks_wait_(struct aio_loop *loop, aio_time timeout)
     AIO_CRITICAL_EXIT(state);
     return 0;
 }
-#define aio_hooks_wake_ NULL
+static void aio_hooks_wake_(struct aio_loop *loop) { (void)loop; }      /* the interrupt does */
 #endif
 
 AIO_API_ const struct aio_poller *aio_hooks(void)
