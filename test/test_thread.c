@@ -36,6 +36,7 @@ static inline int test_create(pthread_t *id, const pthread_attr_t *attributes, v
     __atomic_add_fetch(&threads_made, 1, __ATOMIC_ACQ_REL);
     return pthread_create(id, attributes, fn, arg);
 }
+#define AIO_SLOW_STEP AIO_SEC(60)       /* on a busy machine a step may stand for long */
 #define AIO_MALLOC(n) test_malloc(n)
 #define AIO_FREE(p) test_free(p)
 #define pthread_create test_create
