@@ -937,6 +937,31 @@ TEST(poll_timeout)
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
+/* A task that does not end does not keep the loop from closing, on a machine without AIO_WAKE either. */
+static struct aio_event never;
+struct stubborn { AIO_FRAME(void); int error; };
+static AIO_CORO(stubborn)
+{
+    AIO_BEGIN;
+    for (;;)
+        AIO_CATCH(self->error, aio_event_wait(&never));
+    AIO_END;
+}
+
+TEST(closes_in_time)
+{
+    static struct stubborn slot;            /* what is lost is not the pool's */
+    struct aio_options options = hooks_options;
+    struct aio_loop loop;
+    options.shutdown_timeout = AIO_MS(50);
+    machine_begin();
+    machine_clock(0xfffffffe, 0);
+    CHECK_INT(aio_loop_init(&loop, &options), 0);
+    CHECK_INT(aio_loop_spawn(&loop, aio_place(&slot, stubborn)), 0);
+    CHECK(aio_loop_turn(&loop, 0) == 1);
+    CHECK_INT(aio_loop_close(&loop), AIO_ETIMEDOUT);
+}
+
 /* Points are added to and compared by functions: around the seams, and with AIO_FOREVER. */
 TEST(arithmetic_of_points)
 {
@@ -960,7 +985,7 @@ TEST(arithmetic_of_points)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(arithmetic_of_points), T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
+    RUN(argc, argv, T(arithmetic_of_points), T(closes_in_time), T(told_how_long), T(told_of_the_next), T(early), T(nothing_is_due), T(for_ever),
         T(around_the_seams), T(points_around_the_seams), T(in_order), LONGEST, T(any_time), T(dump_of_deadlines),
         T(spans), T(spans_that_are_too_long), T(short_spans), T(no_wake_up_is_lost), T(before_the_sleep),
         T(posted_by_a_task), T(posted_twice), T(posted_at_any_moment), T(wake_of_a_task_that_has_ended), T(turns),
