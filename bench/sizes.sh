@@ -9,7 +9,7 @@
 # (bench/size/board.c) is not counted; there is no start-up code and no vector table. "library" is what comes from
 # aio.h, with what it takes from the compiler's libgcc. "program" is the rest, with what is inlined into it. Into main
 # that is all of aio_loop_init, so that --check counts main with the library.
-limit=3900                              # bytes of library and main in event.c. The aim is 1,536
+limit=4100                              # bytes of library and main in event.c. The aim is 1,536
 pool=2048                               # of what is left out below: it is as large as one likes
 frames_of=queue
 out=${BUILD:-build}/sizes

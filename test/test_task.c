@@ -355,8 +355,8 @@ CORO_TEST(spinners_do_not_starve_timers, bool stop; struct spins_until *spinner;
     AIO_END;
 }
 
-/* What main leaves behind is cancelled in order of creation; its cleanup runs, also if it was made just
-   before the end. */
+/* What main leaves behind is cancelled in order of creation; its cleanup runs. What was queued when main ended still
+   runs before that, as in asyncio: a task that was made just before begins. */
 struct leaves { AIO_FRAME(void); struct work *just_before; };
 static AIO_CORO(leaves)
 {
@@ -373,7 +373,7 @@ static AIO_CORO(leaves)
 TEST(leftovers)
 {
     CHECK_INT(run(aio_new(leaves)), 0);
-    CHECK_NOTES("f3 f1 f2 ");                   /* 3 was in the queue already, 1 and 2 come behind it */
+    CHECK_NOTES("w3 f3 f1 f2 ");                /* 3 was in the queue already, 1 and 2 come behind it */
 }
 
 struct slow_cleanup { AIO_FRAME(void); int id; int spawn; };

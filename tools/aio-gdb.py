@@ -18,7 +18,7 @@ import gdb
 
 # What a task does in the places where that is all there is to say, as in aio.h's aio_wait_texts_.
 PLACES = {
-    "AIO_AT_NEVER_": "sleeps for ever", "AIO_AT_RUN_": "runs", "AIO_AT_READY_": "is ready",
+    "AIO_AT_NEVER_": "sleeps for ever", "AIO_AT_READY_": "is ready",
     "AIO_AT_LOCK_": "waits for a lock",
     "AIO_AT_EVENT_": "waits for an event", "AIO_AT_CONDITION_": "waits for a condition",
     "AIO_AT_SEMAPHORE_": "waits for a semaphore", "AIO_AT_BARRIER_": "waits at a barrier",
@@ -116,6 +116,8 @@ class Task:
             owner = loop.tasks.get(int(group["owner_task"]))
             whose = "its group" if owner is self else "the group of " + (owner.title() if owner else "a task")
             return "waits for %s, %s" % (whose, self.members(int(group["active"])))
+        if place == constant("AIO_AT_READY_") and int(loop.loop["current"]) == int(self.record):
+            return "runs"
         if place == constant("AIO_AT_TIMER_"):
             return "sleeps, " + loop.left(node)
         if place == constant("AIO_AT_READER_"):
