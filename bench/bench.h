@@ -1,8 +1,10 @@
-/* bench.h - what micro.c and floor.c share: the command line, the clock, the one line of output.
-   Times are CPU time of the process, so that neighbours on the machine count for less. */
+/* bench.h - what the C programs of the suite share: the command line, the clock, the lines of output.
+   Times are CPU time of the process, all its threads, so that neighbours on the machine count for
+   less. Define _GNU_SOURCE (or _POSIX_C_SOURCE 200112L) before anything is included. */
 #ifndef BENCH_H_INCLUDED
 #define BENCH_H_INCLUDED
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +13,18 @@
 
 static double stopwatch;            /* seconds between the last start and stop */
 
-static double cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
-static void stopwatch_start(void) { stopwatch = -cpu_seconds(); }
-static void stopwatch_stop(void) { stopwatch += cpu_seconds(); }
+static inline double cpu_seconds(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+static inline void stopwatch_start(void) { stopwatch = -cpu_seconds(); }
+static inline void stopwatch_stop(void) { stopwatch += cpu_seconds(); }
 
 /* Bytes of memory that are resident now; 0 where there is no /proc. */
-static double resident_bytes(void)
+static inline double resident_bytes(void)
 {
     long size = 0, resident = 0;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -28,17 +36,43 @@ static double resident_bytes(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* What a run is asked for. The last argument of a workload is how often it is repeated. */
-struct request { const char *workload; long amount, repeat; };
+/* ------------------------------------------------------------------------------ command line */
 
-static int usage(void)
+/* The last argument of a workload is how often it is repeated. The one before it is how much is done
+   in each repetition, or, where that is not counted, only a circumstance. */
+struct workload { const char *name, *arguments; int count, counted; long least; };
+static const struct workload workloads[] = {
+    { "yield", "TASKS YIELDS", 2, 1, 1 },
+    { "spawn_join", "N", 1, 0, 1 },
+    { "spawn_batch", "TASKS ROUNDS", 2, 1, 1 },
+    { "call", "N", 1, 0, 1 },
+    { "deep", "DEPTH YIELDS", 2, 0, 1 },
+    { "chan", "N", 1, 0, 1 },
+    { "queue", "N", 1, 0, 1 },
+    { "lock", "N", 1, 0, 1 },
+    { "semaphore", "N", 1, 0, 1 },
+    { "handover", "N", 1, 0, 1 },
+    { "gather", "MEMBERS N", 2, 1, 1 },
+    { "sleepers", "N MS", 2, 0, 1 },
+    { "timeout_cancel", "PENDING N", 2, 0, 0 },
+    { "timeout_expire", "PENDING N", 2, 0, 0 },
+    { "post", "N", 1, 0, 1 },
+};
+enum { WORKLOADS = sizeof workloads / sizeof *workloads };
+
+/* What a run is asked for. */
+struct request { const char *workload; long amount, repeat; int counted; };
+
+static inline int usage(void)
 {
-    fputs("usage: yield TASKS YIELDS | spawn_join N | spawn_batch TASKS ROUNDS | deep DEPTH YIELDS |\n"
-          "       call N | chan N | lock N | semaphore N | queue N | sleepers N MS | timeout_cancel PENDING N\n", stderr);
+    size_t i;
+    fputs("usage: one of\n", stderr);
+    for (i = 0; i < WORKLOADS; i++)
+        fprintf(stderr, "    %s %s\n", workloads[i].name, workloads[i].arguments);
     return 2;
 }
 
-static int parse_number(const char *text, long least, long *number)
+static inline int parse_number(const char *text, long least, long *number)
 {
     char *end;
     *number = strtol(text, &end, 10);
@@ -46,38 +80,68 @@ static int parse_number(const char *text, long least, long *number)
 }
 
 /* 1: understood. */
-static int parse_request(int argc, char **argv, struct request *request)
+static inline int parse_request(int argc, char **argv, struct request *request)
 {
-    static const struct { const char *name; int arguments; long least; } workloads[] = {
-        { "yield", 2, 1 }, { "spawn_join", 1, 1 }, { "spawn_batch", 2, 1 }, { "deep", 2, 1 },
-        { "call", 1, 1 }, { "chan", 1, 1 }, { "lock", 1, 1 }, { "semaphore", 1, 1 }, { "queue", 1, 1 },
-        { "sleepers", 2, 0 }, { "timeout_cancel", 2, 0 },
-    };
     size_t i;
-    for (i = 0; argc > 1 && i < sizeof workloads / sizeof *workloads; i++) {
-        if (strcmp(argv[1], workloads[i].name) != 0)
+    for (i = 0; argc > 1 && i < WORKLOADS; i++) {
+        const struct workload *workload = &workloads[i];
+        if (strcmp(argv[1], workload->name) != 0)
             continue;
-        request->workload = workloads[i].name;
+        request->workload = workload->name;
+        request->counted = workload->counted;
         request->amount = 1;
-        return argc == 2 + workloads[i].arguments &&
-               (argc == 3 || parse_number(argv[2], workloads[i].least, &request->amount)) &&
+        return argc == 2 + workload->count &&
+               (workload->count == 1 || parse_number(argv[2], workload->least, &request->amount)) &&
                parse_number(argv[argc - 1], 1, &request->repeat);
     }
     return 0;
 }
 
-/* yield and spawn_batch do the amount in each repetition; to the others it is a circumstance. */
-static void print_time(const char *who, const struct request *request)
+static inline void print_time(const char *who, const struct request *request)
 {
-    int counts = strcmp(request->workload, "yield") == 0 || strcmp(request->workload, "spawn_batch") == 0;
-    double operations = (double)request->repeat * (counts ? (double)request->amount : 1);
+    double operations = (double)request->repeat * (request->counted ? (double)request->amount : 1);
     printf("%s %s %.2f ns\n", request->workload, who, stopwatch / operations * 1e9);
 }
 
-static void print_sleepers(const char *who, const struct request *request, double bytes)
+static inline void print_sleepers(const char *who, const struct request *request, double bytes)
 {
-    printf("sleepers %s %.1f bytes\n", who, request->amount ? bytes / (double)request->amount : 0);
+    printf("sleepers %s %.1f bytes\n", who, bytes / (double)request->amount);
     printf("sleepers %s %.4f s\n", who, stopwatch);
+}
+
+/* ---------------------------------------------------------------------------------- room
+
+   For post: at most ROOM posts are on their way. The poster asks before each; the loop tells after each,
+   and every half of ROOM that it is through makes room for as many. So the poster sleeps when it is ahead, where
+   to spin would count as CPU time, and all this costs a lock in 512 posts. */
+enum { ROOM = 1024 };
+
+static struct { pthread_mutex_t mutex; pthread_cond_t changed; int halves; } room =
+    { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 };
+
+static inline void room_open(void) { room.halves = 2; }
+
+/* Before the i-th post, counted from 0. */
+static inline void room_take(long i)
+{
+    if (i % (ROOM / 2) != 0)
+        return;
+    pthread_mutex_lock(&room.mutex);
+    while (room.halves == 0)
+        pthread_cond_wait(&room.changed, &room.mutex);
+    room.halves--;
+    pthread_mutex_unlock(&room.mutex);
+}
+
+/* After so many have arrived. */
+static inline void room_give(long arrived)
+{
+    if (arrived % (ROOM / 2) != 0)
+        return;
+    pthread_mutex_lock(&room.mutex);
+    room.halves++;
+    pthread_cond_signal(&room.changed);
+    pthread_mutex_unlock(&room.mutex);
 }
 
 #endif

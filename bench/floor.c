@@ -4,13 +4,18 @@
    frame. Nothing can fail, be cancelled or be inspected here, and nothing checks anything: it is what
    aio.h is measured against, not a way to write programs. make build/bench/floor; by hand:
 
-       cc -O2 bench/floor.c -o floor && ./floor yield 100 100000 */
+       cc -O2 bench/floor.c -o floor -pthread && ./floor yield 100 100000 */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __linux__
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#endif
 #include "bench.h"
 
 /* A coroutine: the first member of its frame. The step runs from where it stands; true: it has ended,
@@ -64,27 +69,41 @@ static inline void pool_put(struct pool *pool, struct frame *frame)
 
 /* -------------------------------------------------------------------------------------- loop */
 
-static struct frame *ready_head, *ready_tail;
+/* Frames in order. end is where the next one goes. */
+struct fifo { struct frame *head, **end; };
 
-static inline void ready_push(struct frame *frame)
+static inline void fifo_push(struct fifo *fifo, struct frame *frame)
 {
     frame->next = NULL;
-    if (ready_head)
-        ready_tail->next = frame;
-    else
-        ready_head = frame;
-    ready_tail = frame;
+    *fifo->end = frame;
+    fifo->end = &frame->next;
 }
+
+static inline struct frame *fifo_pop(struct fifo *fifo)
+{
+    struct frame *frame = fifo->head;
+    if (frame && !(fifo->head = frame->next))
+        fifo->end = &fifo->head;
+    return frame;
+}
+
+static struct fifo ready = { NULL, &ready.head };
+
+static inline void ready_push(struct frame *frame) { fifo_push(&ready, frame); }
 
 struct slot { int64_t deadline; struct timer *timer; };
 static struct slot *heap;
 static uint32_t heap_count, heap_capacity;
 
-static int64_t now(void)
+/* When the loop last looked at the clock. Timers are set from there, as in libev and libuv: a timer that is set
+   late in a long step comes that much too early, and no clock is read to set one. */
+static int64_t loop_time;
+
+static void clock_look(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    loop_time = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 static inline void heap_set(uint32_t i, struct slot slot)
@@ -142,37 +161,43 @@ static void timer_disarm(struct timer *timer)
 
 static void timers_run(void)
 {
-    int64_t left = heap[0].deadline - now();
-    struct timespec span;
-    if (left > 0) {
+    clock_look();
+    if (heap[0].deadline > loop_time) {
+        int64_t left = heap[0].deadline - loop_time;
+        struct timespec span;
         span.tv_sec = (time_t)(left / 1000000000);
         span.tv_nsec = (long)(left % 1000000000);
         nanosleep(&span, NULL);
+        clock_look();
     }
-    left = now();
-    while (heap_count && heap[0].deadline <= left) {
+    while (heap_count && heap[0].deadline <= loop_time) {
         struct timer *timer = heap[0].timer;
         timer_disarm(timer);
         timer->fire(timer);
     }
 }
 
+/* Nothing is ready: waits for timers, or else for other threads. No workload has both. */
+static void inbox_wait(void);
+
 static bool stopped;
 
 static void loop_run(struct frame *first)
 {
+    clock_look();
     ready_push(first);
     for (stopped = false; !stopped;) {
-        struct frame *frame = ready_head;
-        if (!frame) {
+        struct frame *frame = fifo_pop(&ready);
+        if (frame) {
+            while (frame->step(frame))
+                frame = frame->caller;
+        } else if (heap_count)
             timers_run();
-            continue;
-        }
-        ready_head = frame->next;
-        while (frame->step(frame))
-            frame = frame->caller;
+        else
+            inbox_wait();
     }
-    ready_head = NULL;
+    ready.head = NULL;
+    ready.end = &ready.head;
 }
 
 /* ------------------------------------------------------------------------------------- yield */
@@ -491,6 +516,130 @@ static void chan(long unused, long n)
     loop_run(&asks.frame);
 }
 
+/* ------------------------------------------------------------------------------------- locks */
+
+/* A frame waits for it or is ready, so that one link is enough. */
+struct lock { bool held; struct fifo waiters; };
+
+/* False: the frame waits, and has the lock when it goes on. */
+static inline bool lock_acquire(struct lock *lock, struct frame *frame)
+{
+    if (lock->held) {
+        fifo_push(&lock->waiters, frame);
+        return false;
+    }
+    return lock->held = true;
+}
+
+static inline void lock_release(struct lock *lock)
+{
+    struct frame *frame = fifo_pop(&lock->waiters);
+    if (frame)
+        ready_push(frame);
+    else
+        lock->held = false;
+}
+
+struct rival { struct frame frame; long n; struct lock *lock; };
+static bool rival_step(struct frame *frame)
+{
+    struct rival *self = container_of(frame, struct rival, frame);
+    switch (frame->at) {
+    case 0:
+        while (self->n-- > 0) {
+            if (!lock_acquire(self->lock, frame)) {
+                frame->at = 1;
+                return false;
+            }
+            /* fall through */
+    case 1:
+            ready_push(frame);
+            frame->at = 2;
+            return false;
+    case 2:
+            lock_release(self->lock);
+        }
+    }
+    if (--unfinished == 0)
+        stopped = true;
+    return false;
+}
+
+static void handover(long unused, long n)
+{
+    struct lock lock = { false, { NULL, &lock.waiters.head } };
+    struct rival a = { { rival_step, NULL, NULL, 0 }, n - n / 2, &lock };
+    struct rival b = { { rival_step, NULL, NULL, 0 }, n / 2, &lock };
+    (void)unused;
+    unfinished = 2;
+    stopwatch_start();
+    ready_push(&a.frame);
+    loop_run(&b.frame);
+    stopwatch_stop();
+}
+
+/* ------------------------------------------------------------------------------------ gather */
+
+struct crew { struct frame frame; long members, rounds, unfinished, sum; struct part **parts; };
+
+struct part { struct frame frame; struct crew *crew; long result; };
+static struct pool parts = { NULL, sizeof(struct part), NULL, NULL };
+
+static bool part_step(struct frame *frame)
+{
+    struct part *self = container_of(frame, struct part, frame);
+    switch (frame->at) {
+    case 0:
+        ready_push(frame);
+        frame->at = 1;
+        return false;
+    }
+    self->result = 1;
+    if (--self->crew->unfinished == 0)
+        ready_push(&self->crew->frame);
+    return false;
+}
+
+static bool crew_step(struct frame *frame)
+{
+    struct crew *self = container_of(frame, struct crew, frame);
+    long i;
+    switch (frame->at) {
+    case 0:
+        while (self->rounds-- > 0) {
+            for (i = 0; i < self->members; i++) {
+                self->parts[i] = (struct part *)pool_get(&parts);
+                *self->parts[i] = (struct part){ { part_step, NULL, NULL, 0 }, self, 0 };
+                ready_push(&self->parts[i]->frame);
+            }
+            self->unfinished = self->members;
+            frame->at = 1;
+            return false;
+    case 1:
+            for (i = 0; i < self->members; i++) {
+                self->sum += self->parts[i]->result;
+                pool_put(&parts, &self->parts[i]->frame);
+            }
+        }
+    }
+    stopped = true;
+    return false;
+}
+
+static void gather(long size, long n)
+{
+    struct crew crew = { { crew_step, NULL, NULL, 0 }, size, n, 0, 0, NULL };
+    crew.parts = (struct part **)calloc((size_t)size, sizeof *crew.parts);
+    if (!crew.parts)
+        abort();
+    stopwatch_start();
+    loop_run(&crew.frame);
+    stopwatch_stop();
+    if (crew.sum != size * n)
+        abort();
+    free(crew.parts);
+}
+
 /* ------------------------------------------------------------------------------------ timers */
 
 struct sleeper { struct frame frame; struct timer timer; int64_t delay; };
@@ -506,7 +655,7 @@ static bool sleeper_step(struct frame *frame)
     struct sleeper *self = container_of(frame, struct sleeper, frame);
     switch (frame->at) {
     case 0:
-        timer_arm(&self->timer, now() + self->delay);
+        timer_arm(&self->timer, loop_time + self->delay);
         frame->at = 1;
         return false;
     }
@@ -541,7 +690,7 @@ static bool timeouts_step(struct frame *frame)
         while (self->n-- > 0) {
             self->child = (struct add *)pool_get(&adds);
             *self->child = (struct add){ { add_step, frame, NULL, 0 }, 0, 1, 1 };
-            timer_arm(&self->timer, now() + (int64_t)1000 * 1000000000);
+            timer_arm(&self->timer, loop_time + (int64_t)1000 * 1000000000);
             frame->at = 1;
             if (!self->child->frame.step(&self->child->frame))
                 return false;
@@ -555,12 +704,51 @@ static bool timeouts_step(struct frame *frame)
     return false;
 }
 
+/* Runs one frame beside timers that do not come. */
+static void run_beside(struct frame *frame, long pending)
+{
+    while (pending-- > 0)
+        sleeper_spawn((int64_t)(2000 + pending) * 1000000000);
+    loop_run(frame);
+    while (heap_count)
+        pool_put(&sleepers, &container_of(heap[--heap_count].timer, struct sleeper, timer)->frame);
+}
+
 static void timeout_cancel(long pending, long n)
 {
     struct timeouts timeouts = { { timeouts_step, NULL, NULL, 0 }, n, NULL, { timeouts_fire, 0 } };
-    for (heap_count = 0; pending-- > 0;)
-        sleeper_spawn((int64_t)(2000 + pending) * 1000000000);
-    loop_run(&timeouts.frame);
+    run_beside(&timeouts.frame, pending);
+}
+
+struct naps { struct frame frame; long n; struct timer timer; };
+
+static void naps_fire(struct timer *timer)
+{
+    ready_push(&container_of(timer, struct naps, timer)->frame);
+}
+
+static bool naps_step(struct frame *frame)
+{
+    struct naps *self = container_of(frame, struct naps, frame);
+    switch (frame->at) {
+    case 0:
+        stopwatch_start();
+        while (self->n-- > 0) {
+            timer_arm(&self->timer, loop_time + 1);
+            frame->at = 1;
+            return false;
+    case 1:;
+        }
+        stopwatch_stop();
+    }
+    stopped = true;
+    return false;
+}
+
+static void timeout_expire(long pending, long n)
+{
+    struct naps naps = { { naps_step, NULL, NULL, 0 }, n, { naps_fire, 0 } };
+    run_beside(&naps.frame, pending);
 }
 
 struct audience { struct frame frame; const struct request *request; struct timer timer; double bytes; };
@@ -587,7 +775,7 @@ static bool audience_step(struct frame *frame)
         return false;
     case 1:
         self->bytes += resident_bytes();
-        timer_arm(&self->timer, now() + 2 * shortest);
+        timer_arm(&self->timer, loop_time + 2 * shortest);
         frame->at = 2;
         return false;
     }
@@ -599,12 +787,115 @@ static bool audience_step(struct frame *frame)
     return false;
 }
 
+/* ------------------------------------------------------------------- posts from other threads */
+
+#ifdef __linux__
+/* A stack that threads push to. Who finds it empty wakes the loop; the loop takes all of it, and turns it round.
+   Every write to the eventfd is an edge, so that it need not be read. */
+static _Atomic(struct frame *) inbox;
+static int epoll_fd, wake_fd;
+
+static void inbox_open(void)
+{
+    struct epoll_event event = { EPOLLIN | EPOLLET, { NULL } };
+    epoll_fd = epoll_create1(0);
+    wake_fd = eventfd(0, EFD_NONBLOCK);
+    if (epoll_fd < 0 || wake_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) < 0)
+        abort();
+}
+
+static void inbox_post(struct frame *frame)
+{
+    const uint64_t one = 1;
+    struct frame *head = atomic_load_explicit(&inbox, memory_order_relaxed);
+    do
+        frame->next = head;
+    while (!atomic_compare_exchange_weak_explicit(&inbox, &head, frame, memory_order_release, memory_order_relaxed));
+    if (!head && write(wake_fd, &one, sizeof one) < 0)
+        abort();
+}
+
+static void inbox_wait(void)
+{
+    struct frame *frame = atomic_exchange_explicit(&inbox, NULL, memory_order_acquire), *next;
+    struct epoll_event event;
+    if (!frame) {
+        epoll_wait(epoll_fd, &event, 1, -1);
+        return;
+    }
+    ready.end = &frame->next;                       /* the newest will be the last */
+    for (; frame; frame = next) {
+        next = frame->next;
+        frame->next = ready.head;
+        ready.head = frame;
+    }
+}
+
+struct letter { struct frame frame; struct letters *letters; };
+struct letters { struct frame frame; long n, arrived; struct letter letter[ROOM]; };
+
+static bool letter_step(struct frame *frame)
+{
+    struct letters *letters = container_of(frame, struct letter, frame)->letters;
+    room_give(++letters->arrived);
+    if (letters->arrived == letters->n)
+        ready_push(&letters->frame);
+    return false;
+}
+
+static bool letters_step(struct frame *frame)
+{
+    stopped = frame->at++ > 0;                      /* at first it waits for all that come */
+    return false;
+}
+
+static void *letters_post(void *arg)
+{
+    struct letters *letters = (struct letters *)arg;
+    long n = letters->n, i;
+    for (i = 0; i < n; i++) {
+        room_take(i);
+        inbox_post(&letters->letter[i % ROOM].frame);
+    }
+    return NULL;
+}
+
+static void post(long unused, long n)
+{
+    static struct letters letters;
+    pthread_t poster;
+    int i;
+    (void)unused;
+    letters.frame = (struct frame){ letters_step, NULL, NULL, 0 };
+    letters.n = n;
+    letters.arrived = 0;
+    for (i = 0; i < ROOM; i++)
+        letters.letter[i] = (struct letter){ { letter_step, NULL, NULL, 0 }, &letters };
+    inbox_open();
+    room_open();
+    stopwatch_start();
+    if (pthread_create(&poster, NULL, letters_post, &letters) != 0)
+        abort();
+    loop_run(&letters.frame);
+    pthread_join(poster, NULL);
+    stopwatch_stop();
+    close(wake_fd);
+    close(epoll_fd);
+}
+#else
+static void inbox_wait(void) { abort(); }
+#endif
+
 /* -------------------------------------------------------------------------------------- main */
 
 struct benchmark { const char *name; void (*run)(long amount, long repeat); };
 static const struct benchmark benchmarks[] = {
-    { "yield", yield }, { "spawn_join", spawn_join }, { "spawn_batch", spawn_batch }, { "deep", deep },
-    { "call", call }, { "chan", chan }, { "timeout_cancel", timeout_cancel },
+    { "yield", yield }, { "spawn_join", spawn_join }, { "spawn_batch", spawn_batch }, { "call", call },
+    { "deep", deep }, { "chan", chan }, { "handover", handover }, { "gather", gather },
+    { "timeout_cancel", timeout_cancel }, { "timeout_expire", timeout_expire },
+#ifdef __linux__
+    { "post", post },
+#endif
     { NULL, NULL },
 };
 

@@ -98,6 +98,7 @@ script fail test/fail.t
 script examples test/examples.t
 script gdb test/gdb.t
 script sizes test/sizes.t
+script instructions test/instructions.t
 script embedded test/embedded.t
 [ -z "$job" ] || exit 0
 
