@@ -398,15 +398,15 @@ async fn http(mut stream: TcpStream) -> io::Result<()> {
 
 // ---------------------------------------------------------------------------------------- ring
 
-/// Who has room for more than it expects knows after a short read that there is no more, and saves the
-/// read that would find nothing.
+/// One byte is expected. After a short read tokio knows that there is no more: room for two saves the
+/// read that would find nothing. Each byte is passed on by itself, so that tokens do not clot.
 async fn pass_on(
     mut reader: UnixStream,
     mut writer: UnixStream,
     read: Arc<(AtomicUsize, Notify)>,
     events: usize,
 ) {
-    let mut buffer = [0; 16];
+    let mut buffer = [0; 2];
     loop {
         let n = reader.read(&mut buffer).await.unwrap();
         let before = read.0.fetch_add(n, Relaxed);
@@ -416,7 +416,9 @@ async fn pass_on(
             }
             continue;
         }
-        writer.write_all(&buffer[..n]).await.unwrap();
+        for byte in &buffer[..n] {
+            writer.write_all(std::slice::from_ref(byte)).await.unwrap();
+        }
     }
 }
 
