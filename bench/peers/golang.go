@@ -219,10 +219,14 @@ func sleepers(n, ms int) {
 		runtime.Gosched()
 	}
 	bytes += residentBytes()
-	require(ended.Load() == 0, "some woke up before all slept: more ms are needed")
+	allSlept := ended.Load() == 0
 	all.Wait()
 	stopwatchStop()
-	fmt.Printf("sleepers golang %.1f bytes\n", bytes/float64(n))
+	if allSlept {
+		fmt.Printf("sleepers golang %.1f bytes\n", bytes/float64(n))
+	} else {
+		fmt.Fprintln(os.Stderr, "golang: some woke up before all slept: for the bytes, more ms are needed")
+	}
 	fmt.Printf("sleepers golang %.4f s\n", elapsed.Seconds())
 }
 

@@ -233,14 +233,14 @@ async fn sleepers(n: usize, ms: usize) {
     }
     yield_now().await;
     resident += resident_bytes();
-    assert_eq!(
-        ended.0.load(Relaxed),
-        0,
-        "some woke up before all slept: more ms are needed"
-    );
+    let all_slept = ended.0.load(Relaxed) == 0;
     ended.1.notified().await;
     let seconds = watch.stop();
-    println!("sleepers tokio {:.1} bytes", resident / n as f64);
+    if all_slept {
+        println!("sleepers tokio {:.1} bytes", resident / n as f64);
+    } else {
+        eprintln!("tokio: some woke up before all slept: for the bytes, more ms are needed");
+    }
     println!("sleepers tokio {:.4} s", seconds);
 }
 
