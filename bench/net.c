@@ -147,17 +147,20 @@ struct ring {
     struct aio_group readers;
 };
 
-struct reader { AIO_FRAME(void); int from, to; struct ring *ring; ptrdiff_t n; char token; };
+/* There is room for two tokens, so that a short read tells that there is no second one. Each is sent by itself,
+   or they would clot. */
+struct reader { AIO_FRAME(void); int from, to; struct ring *ring; ptrdiff_t n, i; char tokens[2]; };
 static AIO_CORO(reader)
 {
     AIO_BEGIN;
-    AIO_WHILE(self->n, aio_recv(self->from, &self->token, 1)) {
-        if (--self->ring->left <= 0) {
-            aio_event_set(&self->ring->done);
-            break;
+    AIO_WHILE(self->n, aio_recv(self->from, self->tokens, sizeof self->tokens))
+        for (self->i = 0; self->i < self->n; self->i++) {
+            if (--self->ring->left <= 0) {
+                aio_event_set(&self->ring->done);
+                AIO_RETURN();
+            }
+            AIO_AWAIT(aio_send_all(self->to, &self->tokens[self->i], 1));
         }
-        AIO_AWAIT(aio_send_all(self->to, &self->token, 1));
-    }
     AIO_END;
 }
 
