@@ -47,55 +47,67 @@ static int watch(int ep, int fd, uint32_t events, void *data)
 
 struct connection {
     int fd;
-    bool more;                          /* there may be something to read */
-    bool gone;                          /* the peer sends no more than what is there */
     bool last;                          /* close it when the answer is out */
-    size_t used;                        /* of the buffer */
-    const char *out;                    /* what is to be sent */
-    size_t size, sent;
+    size_t used;                        /* of the buffer, by a head that is not complete */
+    const char *rest;                   /* what there was no room for when it was sent */
+    size_t size;
     char buffer[NET_BUFFER];
 };
 
-static bool http;                       /* or echo */
-
-/* What came in goes out; or the answer does, when the head is complete. */
-static void answer(struct connection *c, size_t n)
+/* What there was no room for waits until an event says that there is some. False: it is over. */
+static bool put_off(struct connection *c, const char *text, size_t size, ssize_t sent)
 {
-    if (http) {
-        c->used += n;
-        if (!net_head_ends(c->buffer, c->used, &c->last))
-            return;
-        c->used = 0;
-    }
-    c->out = http ? net_answer : c->buffer;
-    c->size = http ? sizeof net_answer - 1 : n;
-    c->sent = 0;
+    if (sent < 0 && errno != EAGAIN)
+        return false;
+    c->rest = text + (sent > 0 ? sent : 0);
+    c->size = size - (size_t)(sent > 0 ? sent : 0);
+    return true;
 }
 
-/* Sends and receives until one of them would block. False: it is over. */
-static bool serve(struct connection *c)
+static inline bool put(struct connection *c, const char *text, size_t size)
 {
-    for (;;) {
-        ssize_t n;
-        size_t room = sizeof c->buffer - c->used;
-        while (c->sent < c->size) {
-            n = send(c->fd, c->out + c->sent, c->size - c->sent, MSG_NOSIGNAL);
-            if (n < 0)
-                return errno == EAGAIN;
-            c->sent += (size_t)n;
-        }
-        if (c->last)
-            return false;
-        if (!c->more)
-            return true;
-        n = recv(c->fd, c->buffer + c->used, room, 0);
-        if (n <= 0) {
-            c->more = false;
+    ssize_t n = send(c->fd, text, size, MSG_NOSIGNAL);
+    c->size = 0;
+    return n == (ssize_t)size || put_off(c, text, size, n);
+}
+
+/* An event tells all that is the case, not only what is new: nothing has to be remembered from one to the
+   next, but what was put off. Both return false when the connection is to be closed. */
+static bool echo(struct connection *c, uint32_t events)
+{
+    bool more = events & (EPOLLIN | GONE);
+    if (c->size && !put(c, c->rest, c->size))
+        return false;
+    while (more && !c->size) {
+        ssize_t n = recv(c->fd, c->buffer, sizeof c->buffer, 0);
+        if (n <= 0)
             return n < 0 && errno == EAGAIN;
-        }
-        c->more = c->gone || (size_t)n == room;
-        answer(c, (size_t)n);
+        if (!put(c, c->buffer, (size_t)n))
+            return false;
+        more = n == sizeof c->buffer || events & GONE;
     }
+    return true;
+}
+
+static bool http(struct connection *c, uint32_t events)
+{
+    bool more = events & (EPOLLIN | GONE);
+    if (c->size && !put(c, c->rest, c->size))
+        return false;
+    while (more && !c->size && !c->last) {
+        size_t room = sizeof c->buffer - c->used;
+        ssize_t n = recv(c->fd, c->buffer + c->used, room, 0);
+        if (n <= 0)
+            return n < 0 && errno == EAGAIN;
+        c->used += (size_t)n;
+        if (net_head_ends(c->buffer, c->used, &c->last)) {
+            c->used = 0;
+            if (!put(c, net_answer, sizeof net_answer - 1))
+                return false;
+        }
+        more = (size_t)n == room || events & GONE;
+    }
+    return c->size || !c->last;
 }
 
 static void accept_one(int ep, int listener)
@@ -128,7 +140,7 @@ static int listen_on(long port)
     return fd;
 }
 
-static void server(long port)
+static void server(long port, bool (*serve)(struct connection *c, uint32_t events))
 {
     struct epoll_event events[EVENTS];
     int listener = listen_on(port), ep = epoll_create1(0), n, i;
@@ -141,9 +153,7 @@ static void server(long port)
                 accept_one(ep, listener);
                 continue;
             }
-            c->gone |= (events[i].events & GONE) != 0;
-            c->more |= c->gone || events[i].events & EPOLLIN;
-            if (!serve(c)) {
+            if (!serve(c, events[i].events)) {
                 close(c->fd);
                 free(c);
             }
@@ -186,6 +196,7 @@ static void ring(long pairs, long active, long total)
     }
     seconds += net_seconds(CLOCK_PROCESS_CPUTIME_ID);
     printf("ring floor %.1f ns\n", seconds / (double)total * 1e9);
+    free(all);
 }
 
 /* ---------------------------------------------------------------------------------- crawl */
@@ -258,6 +269,7 @@ static void crawl(long port, long pages, long limit)
     }
     seconds += net_seconds(CLOCK_PROCESS_CPUTIME_ID);
     printf("crawl floor %.2f us\n", seconds / (double)pages * 1e6);
+    free(all);
 }
 
 /* ----------------------------------------------------------------------------------- main */
@@ -269,12 +281,11 @@ int main(int argc, char **argv)
     if (!net_parse(argc, argv, &request) || strcmp(request.workload, "idle") == 0)
         return net_usage();
     net_raise_limit();
-    http = strcmp(request.workload, "http") == 0;
     if (strcmp(request.workload, "ring") == 0)
         ring(argument[0], argument[1], argument[2]);
     else if (strcmp(request.workload, "crawl") == 0)
         crawl(argument[0], argument[1], argument[2]);
     else
-        server(argument[0]);
+        server(argument[0], strcmp(request.workload, "http") == 0 ? http : echo);
     return 0;
 }
