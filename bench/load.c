@@ -1,17 +1,17 @@
 /* load.c - the client of the servers of the suite, and what a request costs them:
 
        load echo PORT PID CONNECTIONS REQUESTS SIZE    us of the server's CPU per request
-       load churn PORT PID N                           us of its CPU per connection: connect, send and get back
-                                                       64 bytes, close, one after the other
-       load idle PORT PID N                            bytes of its memory per idle connection, which has sent
-                                                       and got back one byte
+       load churn PORT PID N                           us of its CPU per connection: connect, send and get
+                                                       back 64 bytes, close, one after the other
+       load idle PORT PID N                            bytes of its memory per idle connection, which has
+                                                       sent and got back one byte
 
-   prints one line, `echo 4.512 us`. PID is the server's process: CPU time, user and system, of all its threads
-   (clock_getcpuclockid), and resident memory as /proc tells. One process that blocks: echo goes in rounds, in
-   each of which it writes a request to every connection and then reads every answer; REQUESTS are
-   rounded up to whole rounds. Before it measures, each connection has one exchange, and then all of
-   them one round (churn: 100 connections). Client and server on one core (taskset -c 0) give figures that
-   repeat. make build/bench/load; by hand: cc -O2 bench/load.c -o load */
+   prints one line, `echo 4.512 us`. PID is the server's process: CPU time, user and system, of all its
+   threads (clock_getcpuclockid), and resident memory as /proc tells. One process that blocks: echo goes
+   in rounds, in each of which it writes a request to every connection and then reads every answer;
+   REQUESTS are rounded up to whole rounds. Before it measures, each connection has one exchange, and then
+   all of them one round (churn: 100 connections). Client and server on one core (taskset -c 0) give
+   figures that repeat. make build/bench/load; by hand: cc -O2 bench/load.c -o load */
 #include "net.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -222,7 +222,8 @@ int main(int argc, char **argv)
     if (!is_echo && !is_churn && (argc < 2 || strcmp(argv[1], "idle") != 0))
         return usage();
     if (argc != (is_echo ? 7 : 5) || !net_number(argv[2], 1, 65535, &load.port) ||
-        !net_number(argv[3], 1, 2000000000, &load.pid) || !net_number(argv[4], 1, 100000000, &load.connections))
+        !net_number(argv[3], 1, 2000000000, &load.pid) ||
+        !net_number(argv[4], 1, 100000000, &load.connections))
         return usage();
     if (is_echo && (!net_number(argv[5], 1, 2000000000, &load.requests) ||
                     !net_number(argv[6], 1, 1 << 24, &load.size)))

@@ -108,7 +108,14 @@ static struct aio_any *http(int fd) { return aio_any(aio_new(http, .fd = fd)); }
 struct server { const char *name; struct aio_any *(*connection)(int fd); };
 static const struct server servers[] = { { "echo", echo }, { "idle", idle }, { "http", http } };
 
-struct serve { AIO_FRAME(void); const struct server *server; long port; int fd, peer; struct aio_group peers; };
+struct serve {
+    AIO_FRAME(void);
+    const struct server *server;
+    long port;
+    int fd, peer;
+    struct aio_group peers;
+};
+
 static AIO_CORO(serve)
 {
     AIO_BEGIN;
@@ -131,7 +138,8 @@ struct serve_until_signal { AIO_FRAME(void); const struct server *server; long p
 static AIO_CORO(serve_until_signal)
 {
     AIO_BEGIN;
-    AIO_RACE(self->which, aio_signal_wait(SIGTERM), aio_new(serve, .server = self->server, .port = self->port));
+    AIO_RACE(self->which, aio_signal_wait(SIGTERM),
+             aio_new(serve, .server = self->server, .port = self->port));
     AIO_END;
 }
 
@@ -147,8 +155,8 @@ struct ring {
     struct aio_group readers;
 };
 
-/* There is room for two tokens, so that a short read tells that there is no second one. Each is sent by itself,
-   or they would clot. */
+/* There is room for two tokens, so that a short read tells that there is no second one. Each is sent by
+   itself, or they would clot. */
 struct reader { AIO_FRAME(void); int from, to; struct ring *ring; ptrdiff_t n, i; char tokens[2]; };
 static AIO_CORO(reader)
 {
@@ -236,7 +244,7 @@ static AIO_CORO(fetch)
     AIO_END;
 }
 
-struct crawl { AIO_FRAME(void); long port, pages, limit; long next; double seconds; struct aio_group visitors; };
+struct crawl { AIO_FRAME(void); long port, pages, limit, next; double seconds; struct aio_group visitors; };
 
 /* One of those who fetch page after page, as long as there are any. */
 struct visitor { AIO_FRAME(void); struct crawl *crawl; };

@@ -47,7 +47,8 @@ static inline void net_raise_limit(void)
 /* ---------------------------------------------------------------------------------- HTTP */
 
 #define NET_BODY "Hello, world!"
-static const char net_answer[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\n" NET_BODY;
+static const char net_answer[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\n" NET_BODY;
 
 /* Has the head of the request come up to its blank line? If so, *last: the client wants it to be the
    last one. */
@@ -112,7 +113,8 @@ static inline bool net_parse(int argc, char **argv, struct net_request *request)
 
 static inline int net_usage(void)
 {
-    fputs("usage: echo PORT | idle PORT | http PORT | ring PAIRS ACTIVE EVENTS | crawl PORT PAGES LIMIT\n", stderr);
+    fputs("usage: echo PORT | idle PORT | http PORT | ring PAIRS ACTIVE EVENTS | crawl PORT PAGES LIMIT\n",
+          stderr);
     return 2;
 }
 

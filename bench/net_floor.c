@@ -209,7 +209,8 @@ static void fetch_start(int ep, struct fetch *fetch, long port)
     fetch->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     fetch->asked = false;
     fetch->used = 0;
-    check(connect(fetch->fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS, "connect");
+    check(connect(fetch->fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS,
+          "connect");
     check(watch(ep, fetch->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, fetch) == 0, "epoll_ctl");
 }
 
