@@ -747,10 +747,10 @@ TEST(before_the_sleep)
         if (machine.struck != begin)
             break;
         CHECK(error == 0 && machine.parts == begin, "strike %d: %d", strike, error);
-        if (strike == 1)
+        if (strike == 1 && !HOOKS_WAKE)
             CHECK_INT(machine.idles, 0);        /* found by the last look */
     }
-    CHECK(error == AIO_ETIMEDOUT && strike > 3, "strike %d: %d", strike, error);
+    CHECK(error == AIO_ETIMEDOUT && strike > (HOOKS_WAKE ? 2 : 3), "strike %d: %d", strike, error);
     machine_begin();
     CHECK_INT(aio_loop_close(&loop), 0);
 }

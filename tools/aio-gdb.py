@@ -193,7 +193,11 @@ class Loop:
         return self.owners
 
     def deadline(self, node):
-        return int(self.loop["timers"][int(node["u"]["timer"]["index"])]["deadline"])
+        index = int(node["u"]["timer"]["index"])
+        deadline = int(self.loop["timers"][index]["deadline"])
+        if index < int(self.loop["timer_heap"]):
+            return deadline
+        return deadline + (self.now or 0)       # armed since the loop read the clock: a span still
 
     def left(self, node):
         if self.now is None:
