@@ -400,11 +400,23 @@ enum { AIO_IO_RECV_, AIO_IO_RECV_EXACTLY_, AIO_IO_SEND_, AIO_IO_SEND_ALL_, AIO_I
 struct aio_io_ {
     AIO_FRAME(ptrdiff_t);
     int fd;
-    uint8_t what;                       /* AIO_IO_... */
     uint32_t generation;                /* of the descriptor when we began */
     char *buffer;
     size_t size;
 };
+
+static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret);
+static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret);
+static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret);
+static const struct aio_type aio_io_types_[] = {        /* by AIO_IO_... */
+    { aio_recv_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_send_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_send_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_io_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_io_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_io_) },
+};
+static int aio_io_what_(const struct aio_io_ *io) { return (int)(io->aio.type - aio_io_types_); }
 
 /* Asks the system whether a try would block. */
 static bool aio_io_would_block_(int fd, unsigned want)
@@ -474,37 +486,41 @@ static ssize_t aio_io_try_(const struct aio_io_ *io, int kind, unsigned want)
     return aio_io_write_(io->fd, at, left);
 }
 
-/* Goes on with an operation. 1: finished, error and result are set; 0: it has to wait for the descriptor;
-   -1: it has to yield first, for the budget is used up. */
+/* Takes what a try has brought: n, or -1 and errno. True: the operation is finished, error and result are set. */
+static bool aio_io_took_(struct aio_io_ *io, struct aio_fd *entry, unsigned want, ssize_t n)
+{
+    bool all = aio_io_what_(io) == AIO_IO_RECV_EXACTLY_ || aio_io_what_(io) == AIO_IO_SEND_ALL_;
+    size_t left = io->size - (size_t)io->result;
+    if (n < 0 && errno == EINTR)
+        return false;
+    if (n < 0 && errno == EAGAIN) {
+        entry->drained |= (uint8_t)want;
+        return false;
+    }
+    if (n < 0) {
+        io->aio.error = aio_errno_(errno);
+        return true;
+    }
+    io->result += n;
+    if ((size_t)n < left && entry->kind <= AIO_FD_STREAM_BLOCKING_ && !entry->hangup && n > 0)
+        entry->drained |= (uint8_t)want;
+    if (n == 0 && want == AIO_READABLE) {
+        io->aio.error = all ? AIO_EEOF : 0;
+        return true;
+    }
+    return !all || (size_t)n == left;
+}
+
+/* Goes on with an operation. 1: finished; 0: it has to wait for the descriptor; -1: it has to yield first, for the
+   budget is used up. */
 static int aio_io_step_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
 {
-    bool all = io->what == AIO_IO_RECV_EXACTLY_ || io->what == AIO_IO_SEND_ALL_;
     while ((size_t)io->result < io->size) {
-        size_t left = io->size - (size_t)io->result;
-        ssize_t n;
         if (entry->drained & want)
             return 0;
         if (!aio_budget_take())
             return -1;
-        n = aio_io_try_(io, entry->kind, want);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
-            entry->drained |= (uint8_t)want;
-            return 0;
-        }
-        if (n < 0) {
-            io->aio.error = aio_errno_(errno);
-            return 1;
-        }
-        io->result += n;
-        if ((size_t)n < left && entry->kind <= AIO_FD_STREAM_BLOCKING_ && !entry->hangup && n > 0)
-            entry->drained |= (uint8_t)want;
-        if (n == 0 && want == AIO_READABLE) {
-            io->aio.error = all ? AIO_EEOF : 0;
-            return 1;
-        }
-        if (!all)
+        if (aio_io_took_(io, entry, want, aio_io_try_(io, entry->kind, want)))
             return 1;
     }
     return 1;
@@ -516,39 +532,15 @@ static struct aio_coro *aio_io_end_(struct aio_io_ *io, int error)
     return &io->aio;
 }
 
-static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Goes on until it has ended, or has to wait: NULL. */
+static struct aio_coro *aio_io_go_on_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
 {
-    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
-    struct aio_loop *loop = aio_thread_.loop;
-    bool only_wait = io->what == AIO_IO_READABLE_ || io->what == AIO_IO_WRITABLE_;
-    unsigned want = io->what == AIO_IO_RECV_ || io->what == AIO_IO_RECV_EXACTLY_ ||
-                    io->what == AIO_IO_READABLE_ ? AIO_READABLE : AIO_WRITABLE;
-    int error = 0, state;
-    struct aio_fd *entry;
-    if (c->pc == AIO_PC_FINALLY_)
-        return c;
-    if (c->pc != AIO_PC_START_ && ret->error)
-        return aio_io_end_(io, ret->error);
-    entry = aio_fd_find_(loop, io->fd, &error);
-    if (!entry)
-        return aio_io_end_(io, error);
-    if (c->pc == AIO_PC_START_) {
-        io->generation = entry->generation;
-        if (entry->waiter[want == AIO_WRITABLE])
-            return aio_io_end_(io, AIO_EBUSY);
-        if (only_wait && !(entry->drained & want)) {
-            if (!aio_io_would_block_(io->fd, want))
-                return c;
-            entry->drained |= (uint8_t)want;
-        }
-    } else if (entry->generation != io->generation)
-        return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
-    c->pc = AIO_PC_END_;
+    bool only_wait = aio_io_what_(io) >= AIO_IO_READABLE_;
     for (;;) {
-        state = only_wait ? !(entry->drained & want) : aio_io_step_(io, entry, want);
+        int state = only_wait ? !(entry->drained & want) : aio_io_step_(io, entry, want), error;
         if (state == 1)
-            return c;
-        error = state < 0 ? aio_park_yield(c) : aio_park_fd(c, io->fd, want);
+            return &io->aio;
+        error = state < 0 ? aio_park_yield(&io->aio) : aio_park_fd(&io->aio, io->fd, want);
         if (error == 0)
             return NULL;
         entry->drained &= (uint8_t)~want;           /* the poller will not tell; or AIO_ALWAYS_READY */
@@ -559,29 +551,132 @@ static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
     }
 }
 
-static const struct aio_type *aio_io_type_(int what)
+static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
 {
-    static const struct aio_type types[] = {
-        { aio_io_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_io_) },
-    };
-    return &types[what];
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    unsigned want = aio_io_what_(io) == AIO_IO_RECV_ || aio_io_what_(io) == AIO_IO_RECV_EXACTLY_ ||
+                    aio_io_what_(io) == AIO_IO_READABLE_ ? AIO_READABLE : AIO_WRITABLE;
+    int error = 0;
+    struct aio_fd *entry;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc != AIO_PC_START_ && ret->error)
+        return aio_io_end_(io, ret->error);
+    entry = aio_fd_find_(aio_thread_.loop, io->fd, &error);
+    if (!entry)
+        return aio_io_end_(io, error);
+    if (c->pc == AIO_PC_START_) {
+        io->generation = entry->generation;
+        if (io->size > PTRDIFF_MAX)
+            io->size = PTRDIFF_MAX;
+        if (entry->waiter[want == AIO_WRITABLE])
+            return aio_io_end_(io, AIO_EBUSY);
+        if (aio_io_what_(io) >= AIO_IO_READABLE_ && !(entry->drained & want)) {
+            if (!aio_io_would_block_(io->fd, want))
+                return c;
+            entry->drained |= (uint8_t)want;
+        }
+    } else if (entry->generation != io->generation)
+        return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
+    c->pc = AIO_PC_END_;
+    return aio_io_go_on_(io, entry, want);
 }
 
-static struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
+/* The short way through aio_io_body_, for what nearly every request to a server consists of: a TCP connection that is
+   drained, and watched, is waited for, and one try does the whole job. Anything else goes the long way, at whatever
+   point it shows. Measured in an echo server, in user mode, per request: 345 instructions, and 693 without. */
+static inline bool aio_io_is_short_(const struct aio_io_ *io, const struct aio_fd *entry, unsigned want)
 {
-    struct aio_io_ *io = (struct aio_io_ *)(void *)aio_frame_new(aio_io_type_(what), sizeof *io);
-    aio_check_buffer(buffer, aio_name_of_(aio_io_type_(what)));
+    return aio_likely_(entry->kind == AIO_FD_STREAM_) && aio_likely_(io->aio.pc == AIO_PC_START_) &&
+           aio_likely_((ptrdiff_t)io->size > 0) && aio_likely_(!entry->waiter[want == AIO_WRITABLE]);
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_recv_try_(struct aio_io_ *io, struct aio_fd *entry)
+{
+    ssize_t n = recv(io->fd, io->buffer, io->size, MSG_DONTWAIT);
+    if (aio_unlikely_(n <= 0))
+        return aio_io_took_(io, entry, AIO_READABLE, n) ? &io->aio : aio_io_go_on_(io, entry, AIO_READABLE);
+    io->result = n;
+    if ((size_t)n < io->size && !entry->hangup)
+        entry->drained |= AIO_READABLE;
+    return &io->aio;
+}
+
+/* Begins to wait, on the short way. */
+static inline struct aio_coro *aio_recv_park_(struct aio_io_ *io, struct aio_loop *loop, const struct aio_fd *entry)
+{
+    io->aio.pc = AIO_PC_PARKED_;
+    io->generation = entry->generation;
+    return aio_park_unwatched_(loop, &io->aio, io->fd, 0) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
+}
+
+static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    if (aio_likely_(c->pc == AIO_PC_PARKED_) && aio_likely_(!ret->error)) {
+        entry = &loop->fds[io->fd];
+        if (aio_likely_(entry->generation == io->generation))
+            return aio_recv_try_(io, entry);
+    } else if (aio_fd_is_known_(loop, io->fd)) {
+        entry = &loop->fds[io->fd];
+        if (aio_io_is_short_(io, entry, AIO_READABLE)) {
+            if (!AIO_DEBUG && entry->drained & entry->watched & AIO_READABLE)
+                return aio_recv_park_(io, loop, entry);
+            if (!(entry->drained & AIO_READABLE) && aio_budget_take()) {
+                c->pc = AIO_PC_PARKED_;
+                io->generation = entry->generation;
+                return aio_recv_try_(io, entry);
+            }
+        }
+    }
+    return aio_io_body_(c, ret);
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_send_try_(struct aio_io_ *io, struct aio_fd *entry)
+{
+    ssize_t n = send(io->fd, io->buffer, io->size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    io->aio.pc = AIO_PC_END_;
+    if (aio_likely_((size_t)n == io->size)) {
+        io->result = n;
+        return &io->aio;
+    }
+    io->generation = entry->generation;
+    return aio_io_took_(io, entry, AIO_WRITABLE, n) ? &io->aio : aio_io_go_on_(io, entry, AIO_WRITABLE);
+}
+
+static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_fd_is_known_(loop, io->fd)) {
+        struct aio_fd *entry = &loop->fds[io->fd];
+        if (aio_io_is_short_(io, entry, AIO_WRITABLE) && !(entry->drained & AIO_WRITABLE) && aio_budget_take())
+            return aio_send_try_(io, entry);
+    }
+    return aio_io_body_(c, ret);
+}
+
+static inline struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
+{
+    struct aio_io_ *io = (struct aio_io_ *)aio_own_alloc_(sizeof *io);
+    if (AIO_DEBUG)
+        aio_check_buffer(buffer, aio_name_of_(&aio_io_types_[what]));
     if (!io)
         return NULL;
+    io->aio.type = &aio_io_types_[what];
+    io->aio.up.caller = NULL;
+    io->aio.pc = AIO_PC_START_;
+    io->aio.flags = AIO_F_CORO_;
+    io->aio.error = 0;
+#if AIO_LINES
+    io->aio.line = 0;
+#endif
+    io->result = 0;
     io->fd = fd;
-    io->what = (uint8_t)what;
     io->buffer = (char *)buffer;
-    io->size = size > PTRDIFF_MAX ? PTRDIFF_MAX : size;
+    io->size = size;
     return &io->aio;
 }
 
