@@ -533,6 +533,27 @@ CORO_TEST(writable_and_own_writes, int fds[2], error; ptrdiff_t n; size_t sent; 
     AIO_END;
 }
 
+/* A cancel that is pending when a read of a drained connection begins: it strikes there. */
+CORO_TEST(recv_with_a_cancel_pending, int fds[2], error; ptrdiff_t n; char text[8];)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(tcp_pair, self->fds));
+    AIO_TRY(self->error, self->n, aio_wait_for(aio_recv(self->fds[0], self->text, 8), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK(aio_task_cancel(aio_current_task()));
+    AIO_CATCH(self->error, self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(self->n, 0);
+    CHECK_INT(aio_task_uncancel(aio_current_task()), 0);
+    AIO_AWAIT(aio_send_all(self->fds[1], "kept", 4));
+    AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->n, 4);
+    AIO_FINALLY;
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
 /* -------------------------------------------------------------------------------- other matters */
 
 CORO_TEST(messages_stay_apart, int fds[2], type; ptrdiff_t n; char buffer[16]; struct aio_size *task;)
@@ -674,20 +695,37 @@ static AIO_CORO(reads_all)
     AIO_END;
 }
 
-CORO_TEST(bytes_behind_a_descriptor, int pair[2], bytes; struct reads_all *task;)
+/* Whoever made the socket. */
+CORO_TEST(bytes_behind_a_descriptor, int listener, pair[2], who, bytes; struct reads_all *task;)
 {
     AIO_BEGIN;
-    CHECK_INT(aio_socketpair(self->pair), 0);
-    self->task = aio_create_task(aio_new(reads_all, self->pair[0]));
-    AIO_AWAIT(aio_sleep(AIO_MS(1)));
-    send_descriptor(self->pair[1], 0, "abc");
-    CHECK_INT(send(self->pair[1], "def!", 4, 0), 4);
-    AIO_AWAIT(self->bytes, aio_wait_for(self->task, AIO_SEC(5)));
-    CHECK_INT(self->bytes, 7);
+    AIO_AWAIT(self->listener, aio_listen_unix(path));
+    for (; self->who < 4; self->who++) {
+        if (self->who == 0)
+            CHECK_INT(aio_socketpair(self->pair), 0);
+        else if (self->who == 1)
+            CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, self->pair), 0);
+        else {
+            AIO_AWAIT(self->pair[self->who == 3], aio_connect_unix(path));
+            AIO_AWAIT(self->pair[self->who == 2], aio_accept(self->listener));
+        }
+        self->task = aio_create_task(aio_new(reads_all, self->pair[0]));
+        AIO_AWAIT(aio_sleep(AIO_MS(1)));
+        send_descriptor(self->pair[1], 0, "abc");
+        CHECK_INT(send(self->pair[1], "def!", 4, 0), 4);
+        AIO_AWAIT(self->bytes, aio_wait_for(self->task, AIO_SEC(5)));
+        CHECK_INT(self->bytes, 7);
+        aio_release(self->task);
+        aio_close(self->pair[0]);
+        aio_close(self->pair[1]);
+        self->pair[0] = self->pair[1] = 0;
+    }
     AIO_FINALLY;
     aio_release(self->task);
     aio_close(self->pair[0]);
     aio_close(self->pair[1]);
+    aio_close(self->listener);
+    unlink(path);
     AIO_END;
 }
 
@@ -704,7 +742,7 @@ int main(int argc, char **argv)
         T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
         T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing),
-        T(bytes_behind_a_descriptor) }, 25);
+        T(bytes_behind_a_descriptor), T(recv_with_a_cancel_pending) }, 26);
     unlink(path);
     rmdir(folder);
     return status;
