@@ -79,10 +79,26 @@ AIO_API_ AIO_MUST_USE_ struct aio_size *aio_recv_exactly(int fd, void *buffer, s
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_send(int fd, const void *buffer, size_t size);
 /* Writes everything: size. If it fails or is cancelled, the result says how much was written. */
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_send_all(int fd, const void *buffer, size_t size);
-/* Waits until a read, or a write, would not block. A connection needs no buffer while it is idle if it
-   waits so and then reads into one that it shares with others. */
+/* Waits until a read, or a write, would not block. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_readable(int fd);
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_writable(int fd);
+/* Reads, or writes, what can be done at once, and does not suspend: how many bytes, at least one; 0 at the end of the
+   stream (and for size 0); AIO_EAGAIN: nothing; AIO_EPERM: no loop runs; or another error. The loop learns from it
+   whether there may be more, so that aio_readable has nothing to ask the system. A connection needs no buffer while it
+   is idle if it waits so, and reads into one that it shares with others, until its next await:
+
+       static char shared[65536];
+       for (;;) {
+           AIO_AWAIT(aio_readable(self->fd));
+           self->n = aio_recv_nowait(self->fd, shared, sizeof shared);
+           if (self->n == AIO_EAGAIN)
+               continue;                       // the news was of what has been read before
+           if (self->n <= 0)
+               break;
+           ...                                 // use what is in it; what is left over goes into memory of your own
+       } */
+AIO_API_ ptrdiff_t aio_recv_nowait(int fd, void *buffer, size_t size);
+AIO_API_ ptrdiff_t aio_send_nowait(int fd, const void *buffer, size_t size);
 
 /* Closes fd: waiters get AIO_EBADF at once, and no event of it reaches a later one of the same number. 0 or
    an error of the system's; the descriptor is closed in any case. fd <= 0: does nothing, 0. At any time,
@@ -410,13 +426,14 @@ struct aio_io_ {
 
 static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret);
 static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret);
+static struct aio_coro *aio_readable_body_(struct aio_coro *c, struct aio_coro *ret);
 static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret);
 static const struct aio_type aio_io_types_[] = {        /* by AIO_IO_... */
     { aio_recv_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_send_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_send_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
-    { aio_io_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_readable_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_io_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_io_) },
 };
 static int aio_io_what_(const struct aio_io_ *io) { return (int)(io->aio.type - aio_io_types_); }
@@ -724,6 +741,23 @@ static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret)
     return aio_io_body_(c, ret);
 }
 
+static struct aio_coro *aio_readable_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    const struct aio_fd *entry;
+    if (aio_likely_(c->pc == AIO_PC_PARKED_) && aio_likely_(!ret->error)) {
+        entry = &loop->fds[io->fd];
+        if (aio_likely_(entry->generation == io->generation) && aio_likely_(!(entry->drained & AIO_READABLE)))
+            return c;
+    } else if (c->pc == AIO_PC_START_ && aio_fd_is_known_(loop, io->fd)) {
+        entry = &loop->fds[io->fd];
+        if (!AIO_DEBUG && entry->drained & entry->watched & AIO_READABLE && aio_likely_(!entry->waiter[0]))
+            return aio_io_short_park_(io, loop, 0);
+    }
+    return aio_io_body_(c, ret);
+}
+
 static inline struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
 {
     struct aio_io_ *io = (struct aio_io_ *)aio_own_alloc_(sizeof *io);
@@ -775,6 +809,41 @@ AIO_API_ struct aio_void *aio_readable(int fd)
 AIO_API_ struct aio_void *aio_writable(int fd)
 {
     return (struct aio_void *)(void *)aio_io_new_(AIO_IO_WRITABLE_, fd, NULL, 0);
+}
+
+static AIO_NOINLINE_ struct aio_fd *aio_io_nowait_find_(struct aio_loop *loop, int fd, int *error)
+{
+    *error = AIO_EPERM;
+    return loop ? aio_fd_find_(loop, fd, error) : NULL;
+}
+
+static inline ptrdiff_t aio_io_nowait_(int fd, char *buffer, size_t size, unsigned want)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    int error;
+    ssize_t n;
+    if (loop && aio_fd_is_known_(loop, fd) && aio_likely_(loop->fds[fd].kind != AIO_FD_NEW_))
+        entry = &loop->fds[fd];
+    else if ((entry = aio_io_nowait_find_(loop, fd, &error)) == NULL)
+        return error;
+    if (aio_unlikely_((ptrdiff_t)size <= 0))
+        return size ? AIO_EINVAL : 0;
+    entry->drained &= (uint8_t)~want;               /* who asks here wants to know */
+    do
+        n = aio_io_try_(fd, entry, want, buffer, size);
+    while (aio_unlikely_(n < 0) && errno == EINTR);
+    return aio_likely_(n >= 0) ? n : aio_errno_(errno);
+}
+
+AIO_API_ ptrdiff_t aio_recv_nowait(int fd, void *buffer, size_t size)
+{
+    return aio_io_nowait_(fd, (char *)buffer, size, AIO_READABLE);
+}
+
+AIO_API_ ptrdiff_t aio_send_nowait(int fd, const void *buffer, size_t size)
+{
+    return aio_io_nowait_(fd, (char *)(uintptr_t)buffer, size, AIO_WRITABLE);
 }
 
 /* -------------------------------------------------------------------------------- listen */

@@ -533,6 +533,104 @@ CORO_TEST(writable_and_own_writes, int fds[2], error; ptrdiff_t n; size_t sent; 
     AIO_END;
 }
 
+/* ------------------------------------------------------------------------------------ at once */
+
+/* Waits, reads what is there into a buffer that is nobody's, and sends it back. */
+static char shared[8];
+struct lean { AIO_FRAME(int); int fd; ptrdiff_t n; };
+static AIO_CORO(lean)
+{
+    AIO_BEGIN;
+    for (;;) {
+        AIO_AWAIT(aio_readable(self->fd));
+        self->n = aio_recv_nowait(self->fd, shared, sizeof shared);
+        if (self->n == AIO_EAGAIN)
+            continue;
+        if (self->n <= 0)
+            AIO_RETURN((int)self->n);
+        CHECK_INT(aio_send_nowait(self->fd, shared, (size_t)self->n), self->n);
+    }
+    AIO_END;
+}
+
+CORO_TEST(lean_echo, int fds[2], kind, i; ptrdiff_t n; char text[32]; struct lean *task;)
+{
+    AIO_BEGIN;
+    for (; self->kind < 2; self->kind++) {
+        if (self->kind)
+            CHECK_INT(aio_socketpair(self->fds), 0);
+        else
+            AIO_AWAIT(aio_new(tcp_pair, self->fds));
+        self->task = aio_create_task(aio_new(lean, self->fds[0]));
+        for (self->i = 1; self->i <= 20; self->i++) {   /* less than the buffer, just so much, and more */
+            AIO_AWAIT(aio_send_all(self->fds[1], "abcdefghijklmnopqrstuvwxyz", (size_t)self->i));
+            AIO_AWAIT(self->n, aio_wait_for(aio_recv_exactly(self->fds[1], self->text, (size_t)self->i), AIO_SEC(5)));
+            CHECK(memcmp(self->text, "abcdefghijklmnopqrstuvwxyz", (size_t)self->i) == 0);
+        }
+        aio_close(self->fds[1]);
+        self->fds[1] = 0;
+        AIO_AWAIT(self->i, aio_wait_for(self->task, AIO_SEC(5)));
+        CHECK_INT(self->i, 0);
+        aio_release(self->task);
+        aio_close(self->fds[0]);
+        self->fds[0] = 0;
+    }
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
+CORO_TEST(nowait, int fds[2], error; ptrdiff_t n; size_t sent; char text[16], buffer[65536];)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(tcp_pair, self->fds));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), AIO_EAGAIN);
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 0), 0);
+    AIO_TRY(self->error, aio_wait_for(aio_readable(self->fds[0]), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_INT(aio_send_nowait(self->fds[1], "0123456789", 10), 10);
+    AIO_AWAIT(aio_readable(self->fds[0]));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 4), 4);
+    AIO_AWAIT(aio_readable(self->fds[0]));              /* it still is */
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), 6);
+    AIO_TRY(self->error, aio_wait_for(aio_readable(self->fds[0]), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_INT(aio_send_nowait(self->fds[1], "x", 1), 1);
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), 1);
+    while ((self->n = aio_send_nowait(self->fds[0], flood, 65536)) > 0)
+        self->sent += (size_t)self->n;
+    CHECK_INT(self->n, AIO_EAGAIN);
+    AIO_TRY(self->error, aio_wait_for(aio_writable(self->fds[0]), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    while (self->sent) {
+        AIO_AWAIT(self->n, aio_recv(self->fds[1], self->buffer, sizeof self->buffer));
+        self->sent -= (size_t)self->n;
+    }
+    AIO_AWAIT(aio_writable(self->fds[0]));
+    CHECK_INT(aio_send_nowait(self->fds[0], "y", 1), 1);
+    AIO_AWAIT(aio_recv_exactly(self->fds[1], self->text, 1));
+    CHECK_INT(aio_recv_nowait(-1, self->text, 16), AIO_EBADF);
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, SIZE_MAX), AIO_EINVAL);
+    aio_close(self->fds[1]);
+    self->fds[1] = 0;
+    AIO_AWAIT(aio_readable(self->fds[0]));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), 0);
+    AIO_FINALLY;
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
+TEST(nowait_without_a_loop)
+{
+    char byte;
+    CHECK_INT(aio_recv_nowait(0, &byte, 1), AIO_EPERM);
+    CHECK_INT(aio_send_nowait(1, "x", 1), AIO_EPERM);
+}
+
 /* A cancel that is pending when a read of a drained connection begins: it strikes there. */
 CORO_TEST(recv_with_a_cancel_pending, int fds[2], error; ptrdiff_t n; char text[8];)
 {
@@ -742,7 +840,8 @@ int main(int argc, char **argv)
         T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
         T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing),
-        T(bytes_behind_a_descriptor), T(recv_with_a_cancel_pending) }, 26);
+        T(bytes_behind_a_descriptor), T(lean_echo), T(nowait), T(nowait_without_a_loop),
+        T(recv_with_a_cancel_pending) }, 29);
     unlink(path);
     rmdir(folder);
     return status;
