@@ -484,26 +484,28 @@ static size_t aio_io_terminal_run_(const char *text, size_t size)
     return n ? n : 1;
 }
 
-/* recv(2) on a local stream. *ended: the read has ended before its time, so that a short one has not drained it. Linux
-   tells that it has left out a descriptor: nobody needs another try to learn whether there is more. */
-static ssize_t aio_io_recv_local_(int fd, char *at, size_t left, bool *ended)
+/* One try at a local stream. Linux tells that it has left out a descriptor, so nobody needs another try to learn
+   whether there is more. */
+static AIO_NOINLINE_ ssize_t aio_io_try_local_(int fd, struct aio_fd *entry, char *at, size_t left)
 {
+    ssize_t n;
 #ifdef __linux__
     struct iovec where;
     struct msghdr message;
-    ssize_t n;
     where.iov_base = at;
     where.iov_len = left;
     memset(&message, 0, sizeof message);
     message.msg_iov = &where;
     message.msg_iovlen = 1;
     n = recvmsg(fd, &message, MSG_DONTWAIT);
-    *ended = (message.msg_flags & MSG_CTRUNC) != 0;
-    return n;
+    if (n > 0 && (size_t)n < left && !(message.msg_flags & MSG_CTRUNC) && !entry->hangup)
+        entry->drained |= AIO_READABLE;
 #else
-    *ended = true;
-    return recv(fd, at, left, MSG_DONTWAIT);
+    n = recv(fd, at, left, MSG_DONTWAIT);
 #endif
+    if (n < 0 && errno == EAGAIN)
+        entry->drained |= AIO_READABLE;
+    return n;
 }
 
 static ssize_t aio_io_call_(int fd, int kind, unsigned want, char *at, size_t left)
@@ -526,14 +528,8 @@ static ssize_t aio_io_call_(int fd, int kind, unsigned want, char *at, size_t le
 
 static AIO_NOINLINE_ ssize_t aio_io_try_other_(int fd, struct aio_fd *entry, unsigned want, char *at, size_t left)
 {
-    bool stream = entry->kind <= AIO_FD_STREAM_BLOCKING_, ended = false;
-    ssize_t n;
-    if (entry->kind == AIO_FD_LOCAL_ && want == AIO_READABLE) {
-        n = aio_io_recv_local_(fd, at, left, &ended);
-        stream = true;
-    } else
-        n = aio_io_call_(fd, entry->kind, want, at, left);
-    if (n < 0 ? errno == EAGAIN : n > 0 && (size_t)n < left && stream && !ended && !entry->hangup)
+    ssize_t n = aio_io_call_(fd, entry->kind, want, at, left);
+    if (n < 0 && errno == EAGAIN)
         entry->drained |= (uint8_t)want;
     return n;
 }
@@ -542,8 +538,10 @@ static AIO_NOINLINE_ ssize_t aio_io_try_other_(int fd, struct aio_fd *entry, uns
 static inline ssize_t aio_io_try_(int fd, struct aio_fd *entry, unsigned want, char *at, size_t left)
 {
     ssize_t n;
-    if (aio_unlikely_(entry->kind != AIO_FD_STREAM_))
+    if (aio_unlikely_(entry->kind > AIO_FD_LOCAL_))
         return aio_io_try_other_(fd, entry, want, at, left);
+    if (want == AIO_READABLE && aio_unlikely_(entry->kind == AIO_FD_LOCAL_))
+        return aio_io_try_local_(fd, entry, at, left);
     n = want == AIO_READABLE ? recv(fd, at, left, MSG_DONTWAIT) : send(fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
     if ((size_t)n != left && (aio_likely_(n > 0) ? !entry->hangup : n < 0 && errno == EAGAIN))
         entry->drained |= (uint8_t)want;
@@ -659,22 +657,18 @@ static AIO_NOINLINE_ struct aio_coro *aio_io_short_end_(struct aio_io_ *io, stru
     return aio_io_took_(io, want, n) ? &io->aio : aio_io_go_on_(io, entry, want);
 }
 
-static AIO_NOINLINE_ struct aio_coro *aio_io_short_other_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
-{
-    return aio_io_short_end_(io, entry, want, aio_io_try_other_(io->fd, entry, want, io->buffer, io->size));
-}
-
 static AIO_NOINLINE_ struct aio_coro *aio_recv_try_(struct aio_io_ *io, struct aio_fd *entry)
 {
     ssize_t n;
-    if (aio_unlikely_(entry->kind != AIO_FD_STREAM_))
-        return aio_io_short_other_(io, entry, AIO_READABLE);
-    n = recv(io->fd, io->buffer, io->size, MSG_DONTWAIT);
+    if (aio_likely_(entry->kind == AIO_FD_STREAM_)) {
+        n = recv(io->fd, io->buffer, io->size, MSG_DONTWAIT);
+        if (n > 0 && (size_t)n < io->size && !entry->hangup)
+            entry->drained |= AIO_READABLE;
+    } else
+        n = aio_io_try_local_(io->fd, entry, io->buffer, io->size);
     if (aio_unlikely_(n <= 0))
         return aio_io_short_end_(io, entry, AIO_READABLE, n);
     io->result = n;
-    if ((size_t)n < io->size && !entry->hangup)
-        entry->drained |= AIO_READABLE;
     return &io->aio;
 }
 
@@ -712,13 +706,8 @@ static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
 
 static AIO_NOINLINE_ struct aio_coro *aio_send_try_(struct aio_io_ *io, struct aio_fd *entry)
 {
-    ssize_t n;
+    ssize_t n = send(io->fd, io->buffer, io->size, MSG_DONTWAIT | MSG_NOSIGNAL);
     io->aio.pc = AIO_PC_END_;
-    if (aio_unlikely_(entry->kind != AIO_FD_STREAM_)) {
-        io->generation = entry->generation;
-        return aio_io_short_other_(io, entry, AIO_WRITABLE);
-    }
-    n = send(io->fd, io->buffer, io->size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (aio_unlikely_((size_t)n != io->size)) {
         io->generation = entry->generation;
         if (n > 0 && !entry->hangup)
