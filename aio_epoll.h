@@ -157,11 +157,11 @@ static void aio_epoll_forget_(struct aio_loop *loop, int fd)
     (void)fd;
 }
 
-static int aio_epoll_events_(struct aio_loop *loop, struct aio_epoll_ *epoll, aio_time timeout)
+static AIO_NOINLINE_ int aio_epoll_events_(struct aio_loop *loop, struct aio_epoll_ *epoll, aio_time timeout)
 {
     int64_t ms;
 #if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 35)
-    if (timeout > 0 && !epoll->coarse) {
+    if (!epoll->coarse) {
         struct timespec span;
         int n;
         span.tv_sec = (time_t)(timeout / 1000000000);
@@ -172,7 +172,7 @@ static int aio_epoll_events_(struct aio_loop *loop, struct aio_epoll_ *epoll, ai
         epoll->coarse = true;
     }
 #endif
-    ms = timeout <= 0 ? timeout : timeout / 1000000 + (timeout % 1000000 != 0);
+    ms = timeout / 1000000 + (timeout % 1000000 != 0);
     return epoll_wait(loop->poller_fd, epoll->events, AIO_EPOLL_EVENTS_, ms > INT_MAX ? INT_MAX : (int)ms);
 }
 
@@ -188,8 +188,12 @@ static AIO_NOINLINE_ void aio_epoll_report_(struct aio_loop *loop, struct aio_fd
 static int aio_epoll_wait_(struct aio_loop *loop, aio_time timeout)
 {
     struct aio_epoll_ *epoll = (struct aio_epoll_ *)loop->poller_data;
-    int n = aio_epoll_events_(loop, epoll, timeout < 0 ? -1 : timeout), i;
-    if (n < 0)
+    int n, i;
+    if (timeout > 0)
+        n = aio_epoll_events_(loop, epoll, timeout);
+    else
+        n = epoll_wait(loop->poller_fd, epoll->events, AIO_EPOLL_EVENTS_, timeout ? -1 : 0);
+    if (aio_unlikely_(n < 0))
         return errno == EINTR ? 0 : -errno;
     for (i = 0; i < n; i++) {
         uint64_t data = epoll->events[i].data.u64;
