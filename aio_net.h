@@ -223,19 +223,23 @@ static int aio_fd_kind_of_(int fd)
     return flags & O_NONBLOCK ? AIO_FD_NONBLOCKING_ : isatty(fd) ? AIO_FD_TERMINAL_ : AIO_FD_BLOCKING_;
 }
 
-/* The loop's entry for a descriptor, looked at if it is new. NULL: *error says why. */
-static struct aio_fd *aio_fd_find_(struct aio_loop *loop, int fd, int *error)
+static AIO_NOINLINE_ struct aio_fd *aio_fd_look_at_(struct aio_loop *loop, int fd, int *error)
 {
-    struct aio_fd *entry = aio_loop_fd(loop, fd);
-    int kind;
-    if (entry && entry->kind != AIO_FD_NEW_)
-        return entry;
-    kind = fd < 0 ? AIO_EBADF : aio_fd_kind_of_(fd);
+    struct aio_fd *entry;
+    int kind = fd < 0 ? AIO_EBADF : aio_fd_kind_of_(fd);
     entry = kind < 0 ? NULL : aio_loop_fd_add(loop, fd);
     *error = kind < 0 ? kind : AIO_ENOMEM;
     if (entry)
         entry->kind = (uint8_t)kind;
     return entry;
+}
+
+/* The loop's entry for a descriptor, looked at if it is new. NULL: *error says why. */
+static inline struct aio_fd *aio_fd_find_(struct aio_loop *loop, int fd, int *error)
+{
+    if (aio_fd_is_known_(loop, fd) && aio_likely_(loop->fds[fd].kind != AIO_FD_NEW_))
+        return &loop->fds[fd];
+    return aio_fd_look_at_(loop, fd, error);
 }
 
 /* A new descriptor of ours: not 0 to 2, non-blocking, closed on exec, fresh to the loop. Or the error. */
@@ -414,7 +418,7 @@ AIO_API_ int aio_local_port(int fd)
 
 /* ------------------------------------------------------------------------- read and write */
 
-enum { AIO_IO_RECV_, AIO_IO_RECV_EXACTLY_, AIO_IO_SEND_, AIO_IO_SEND_ALL_, AIO_IO_READABLE_, AIO_IO_WRITABLE_ };
+enum { AIO_IO_RECV_, AIO_IO_RECV_EXACTLY_, AIO_IO_SEND_, AIO_IO_SEND_ALL_ };
 
 struct aio_io_ {
     AIO_FRAME(ptrdiff_t);
@@ -426,15 +430,12 @@ struct aio_io_ {
 
 static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret);
 static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret);
-static struct aio_coro *aio_readable_body_(struct aio_coro *c, struct aio_coro *ret);
 static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret);
 static const struct aio_type aio_io_types_[] = {        /* by AIO_IO_... */
     { aio_recv_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_send_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
     { aio_send_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
-    { aio_readable_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
-    { aio_io_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_io_) },
 };
 static int aio_io_what_(const struct aio_io_ *io) { return (int)(io->aio.type - aio_io_types_); }
 
@@ -591,9 +592,8 @@ static struct aio_coro *aio_io_end_(struct aio_io_ *io, int error)
 /* Goes on until it has ended, or has to wait: NULL. */
 static struct aio_coro *aio_io_go_on_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
 {
-    bool only_wait = aio_io_what_(io) >= AIO_IO_READABLE_;
     for (;;) {
-        int state = only_wait ? !(entry->drained & want) : aio_io_step_(io, entry, want), error;
+        int state = aio_io_step_(io, entry, want), error;
         if (state == 1)
             return &io->aio;
         error = state < 0 ? aio_park_yield(&io->aio) : aio_park_fd(&io->aio, io->fd, want);
@@ -602,16 +602,15 @@ static struct aio_coro *aio_io_go_on_(struct aio_io_ *io, struct aio_fd *entry, 
         entry->drained &= (uint8_t)~want;           /* the poller will not tell; or AIO_ALWAYS_READY */
         if (error < 0)
             return aio_io_end_(io, error);
-        if (!only_wait && entry->kind >= AIO_FD_BLOCKING_)
+        if (entry->kind >= AIO_FD_BLOCKING_)
             entry->kind = AIO_FD_FILE_;             /* /dev/null and the like */
     }
 }
 
-static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
+static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_io_ *io = (struct aio_io_ *)(void *)c;
-    unsigned want = aio_io_what_(io) == AIO_IO_RECV_ || aio_io_what_(io) == AIO_IO_RECV_EXACTLY_ ||
-                    aio_io_what_(io) == AIO_IO_READABLE_ ? AIO_READABLE : AIO_WRITABLE;
+    unsigned want = aio_io_what_(io) <= AIO_IO_RECV_EXACTLY_ ? AIO_READABLE : AIO_WRITABLE;
     int error = 0;
     struct aio_fd *entry;
     if (c->pc == AIO_PC_FINALLY_)
@@ -627,11 +626,6 @@ static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
             io->size = PTRDIFF_MAX;
         if (entry->waiter[want == AIO_WRITABLE])
             return aio_io_end_(io, AIO_EBUSY);
-        if (aio_io_what_(io) >= AIO_IO_READABLE_ && !(entry->drained & want)) {
-            if (!aio_io_would_block_(io->fd, want))
-                return c;
-            entry->drained |= (uint8_t)want;
-        }
     } else if (entry->generation != io->generation)
         return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
     c->pc = AIO_PC_END_;
@@ -672,12 +666,12 @@ static AIO_NOINLINE_ struct aio_coro *aio_recv_try_(struct aio_io_ *io, struct a
     return &io->aio;
 }
 
-/* Begins to wait for something that is watched. */
-static inline struct aio_coro *aio_io_short_park_(struct aio_io_ *io, struct aio_loop *loop, int which)
+/* Begins to wait for what is watched. */
+static inline struct aio_coro *aio_recv_park_(struct aio_io_ *io, struct aio_loop *loop, const struct aio_fd *entry)
 {
     io->aio.pc = AIO_PC_PARKED_;
-    io->generation = loop->fds[io->fd].generation;
-    return aio_park_unwatched_(loop, &io->aio, io->fd, which) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
+    io->generation = entry->generation;
+    return aio_park_unwatched_(loop, &io->aio, io->fd, 0) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
 }
 
 static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -693,7 +687,7 @@ static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
         entry = &loop->fds[io->fd];
         if (aio_io_is_short_(io, entry, AIO_READABLE)) {
             if (!AIO_DEBUG && entry->drained & entry->watched & AIO_READABLE)
-                return aio_io_short_park_(io, loop, 0);
+                return aio_recv_park_(io, loop, entry);
             if (!(entry->drained & AIO_READABLE) && aio_budget_take()) {
                 c->pc = AIO_PC_PARKED_;
                 io->generation = entry->generation;
@@ -730,38 +724,30 @@ static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret)
     return aio_io_body_(c, ret);
 }
 
-static struct aio_coro *aio_readable_body_(struct aio_coro *c, struct aio_coro *ret)
+/* As aio_frame_new, which has to zero what it does not know. */
+static inline struct aio_coro *aio_io_frame_(const struct aio_type *type, size_t size)
 {
-    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
-    struct aio_loop *loop = aio_thread_.loop;
-    const struct aio_fd *entry;
-    if (aio_likely_(c->pc == AIO_PC_PARKED_) && aio_likely_(!ret->error)) {
-        entry = &loop->fds[io->fd];
-        if (aio_likely_(entry->generation == io->generation) && aio_likely_(!(entry->drained & AIO_READABLE)))
-            return c;
-    } else if (c->pc == AIO_PC_START_ && aio_fd_is_known_(loop, io->fd)) {
-        entry = &loop->fds[io->fd];
-        if (!AIO_DEBUG && entry->drained & entry->watched & AIO_READABLE && aio_likely_(!entry->waiter[0]))
-            return aio_io_short_park_(io, loop, 0);
-    }
-    return aio_io_body_(c, ret);
+    struct aio_coro *c = (struct aio_coro *)aio_own_alloc_(size);
+    if (!c)
+        return NULL;
+    c->type = type;
+    c->up.caller = NULL;
+    c->pc = AIO_PC_START_;
+    c->flags = AIO_F_CORO_;
+    c->error = 0;
+#if AIO_LINES
+    c->line = 0;
+#endif
+    return c;
 }
 
 static inline struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
 {
-    struct aio_io_ *io = (struct aio_io_ *)aio_own_alloc_(sizeof *io);
+    struct aio_io_ *io = (struct aio_io_ *)(void *)aio_io_frame_(&aio_io_types_[what], sizeof *io);
     if (AIO_DEBUG)
         aio_check_buffer(buffer, aio_name_of_(&aio_io_types_[what]));
     if (!io)
         return NULL;
-    io->aio.type = &aio_io_types_[what];
-    io->aio.up.caller = NULL;
-    io->aio.pc = AIO_PC_START_;
-    io->aio.flags = AIO_F_CORO_;
-    io->aio.error = 0;
-#if AIO_LINES
-    io->aio.line = 0;
-#endif
     io->result = 0;
     io->fd = fd;
     io->buffer = (char *)buffer;
@@ -790,31 +776,116 @@ AIO_API_ struct aio_size *aio_send_all(int fd, const void *buffer, size_t size)
     return (struct aio_size *)(void *)aio_io_new_(AIO_IO_SEND_ALL_, fd, (void *)(uintptr_t)buffer, size);
 }
 
+/* aio_readable and aio_writable. A connection without a buffer has nothing else while it is idle, so it is small. */
+struct aio_wait_ {
+    struct aio_coro aio;
+    union {
+        struct aio_nothing_ result;         /* as AIO_FRAME(void) */
+        struct { int fd; uint32_t generation; } at;
+    } u;
+};
+
+static inline struct aio_coro *aio_wait_end_(struct aio_coro *c, int error)
+{
+    c->error = error;
+    return c;
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_wait_slowly_(struct aio_wait_ *wait, struct aio_coro *ret, unsigned want)
+{
+    struct aio_coro *c = &wait->aio;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    int fd = wait->u.at.fd, error = 0;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc == AIO_PC_END_) {
+        entry = &loop->fds[fd];
+        if (ret->error || entry->generation != wait->u.at.generation)
+            return aio_wait_end_(c, ret->error ? ret->error : AIO_EBADF);
+    } else {
+        entry = aio_fd_find_(loop, fd, &error);
+        if (!entry || entry->waiter[want == AIO_WRITABLE])
+            return aio_wait_end_(c, entry ? AIO_EBUSY : error);
+        if (!(entry->drained & want)) {
+            if (!aio_io_would_block_(fd, want))
+                return c;
+            entry->drained |= (uint8_t)want;
+        }
+        wait->u.at.generation = entry->generation;
+        c->pc = AIO_PC_END_;
+    }
+    if (!(entry->drained & want))
+        return c;
+    error = aio_park_fd(c, fd, want);
+    if (error == 0)
+        return NULL;
+    entry->drained &= (uint8_t)~want;               /* the poller will not tell; or AIO_ALWAYS_READY */
+    return aio_wait_end_(c, error < 0 ? error : 0);
+}
+
+/* The short way, as that of aio_recv_body_: begins to wait, and is woken. */
+static AIO_INLINE_ struct aio_coro *aio_wait_step_(struct aio_coro *c, struct aio_coro *ret, unsigned want)
+{
+    struct aio_wait_ *wait = (struct aio_wait_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    int fd = wait->u.at.fd;
+    const struct aio_fd *entry;
+    if (c->pc == AIO_PC_END_ && !ret->error) {
+        entry = &loop->fds[fd];
+        if (aio_likely_(entry->generation == wait->u.at.generation) && aio_likely_(!(entry->drained & want)))
+            return c;
+    } else if (c->pc == AIO_PC_START_ && aio_fd_is_known_(loop, fd)) {
+        entry = &loop->fds[fd];
+        if (!AIO_DEBUG && entry->drained & entry->watched & want && aio_likely_(!entry->waiter[want == AIO_WRITABLE])) {
+            c->pc = AIO_PC_END_;
+            wait->u.at.generation = entry->generation;
+            return aio_park_unwatched_(loop, c, fd, want == AIO_WRITABLE) ? aio_wait_end_(c, AIO_ECANCELED) : NULL;
+        }
+    }
+    return aio_wait_slowly_(wait, ret, want);
+}
+
+static struct aio_coro *aio_readable_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    return aio_wait_step_(c, ret, AIO_READABLE);
+}
+
+static struct aio_coro *aio_writable_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    return aio_wait_step_(c, ret, AIO_WRITABLE);
+}
+
+static inline struct aio_void *aio_wait_new_(const struct aio_type *type, int fd)
+{
+    struct aio_wait_ *wait = (struct aio_wait_ *)(void *)aio_io_frame_(type, sizeof *wait);
+    if (wait)
+        wait->u.at.fd = fd;
+    return (struct aio_void *)(void *)wait;
+}
+
 AIO_API_ struct aio_void *aio_readable(int fd)
 {
-    return (struct aio_void *)(void *)aio_io_new_(AIO_IO_READABLE_, fd, NULL, 0);
+    static const struct aio_type type =
+        { aio_readable_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_wait_) };
+    return aio_wait_new_(&type, fd);
 }
 
 AIO_API_ struct aio_void *aio_writable(int fd)
 {
-    return (struct aio_void *)(void *)aio_io_new_(AIO_IO_WRITABLE_, fd, NULL, 0);
-}
-
-static AIO_NOINLINE_ struct aio_fd *aio_io_nowait_find_(struct aio_loop *loop, int fd, int *error)
-{
-    *error = AIO_EPERM;
-    return loop ? aio_fd_find_(loop, fd, error) : NULL;
+    static const struct aio_type type =
+        { aio_writable_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_wait_) };
+    return aio_wait_new_(&type, fd);
 }
 
 static inline ptrdiff_t aio_io_nowait_(int fd, char *buffer, size_t size, unsigned want)
 {
     struct aio_loop *loop = aio_thread_.loop;
     struct aio_fd *entry;
-    int error;
+    int error = AIO_EPERM;
     ssize_t n;
-    if (loop && aio_fd_is_known_(loop, fd) && aio_likely_(loop->fds[fd].kind != AIO_FD_NEW_))
-        entry = &loop->fds[fd];
-    else if ((entry = aio_io_nowait_find_(loop, fd, &error)) == NULL)
+    entry = loop ? aio_fd_find_(loop, fd, &error) : NULL;
+    if (aio_unlikely_(!entry))
         return error;
     if (aio_unlikely_((ptrdiff_t)size <= 0))
         return size ? AIO_EINVAL : 0;
