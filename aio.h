@@ -619,7 +619,8 @@ struct aio_poller {
     int (*open)(struct aio_loop *loop);
     void (*close)(struct aio_loop *loop);
     /* A task begins to wait until fd can be read or written (want: AIO_READABLE | AIO_WRITABLE).
-       0, or AIO_ALWAYS_READY, or an error (the system's; AIO_ENOTSUP). NULL: no descriptors. */
+       0, or AIO_ALWAYS_READY, or an error (the system's; AIO_ENOTSUP). What it has put into aio_fd.watched
+       it goes on watching, and is not asked for again (but with AIO_DEBUG). NULL: no descriptors. */
     int (*watch)(struct aio_loop *loop, int fd, unsigned want);
     /* fd is about to be closed: nothing may be reported of it any more. NULL: no descriptors. */
     void (*forget)(struct aio_loop *loop, int fd);
@@ -641,7 +642,7 @@ struct aio_fd {
     uint32_t generation;                /* one more after each close */
     uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing */
     uint8_t hangup;                     /* a short read drains it no more: the end is near, or urgent data */
-    uint8_t watched;                    /* the poller's: what it has registered */
+    uint8_t watched;                    /* the poller's: what it has registered. What is in it is not watched again */
     uint8_t kind;                       /* aio_net.h's: socket, file, not known yet */
 };
 
@@ -7456,9 +7457,14 @@ AIO_API_ struct aio_completed *aio_as_completed(struct aio_any *const *handles, 
 
 /* ------------------------------------------------------------------------------ descriptors */
 
+static inline bool aio_fd_is_known_(const struct aio_loop *loop, int fd)
+{
+    return aio_likely_((unsigned)fd < (unsigned)loop->fd_capacity);
+}
+
 AIO_API_ struct aio_fd *aio_loop_fd(struct aio_loop *loop, int fd)
 {
-    return fd >= 0 && fd < loop->fd_capacity ? &loop->fds[fd] : NULL;
+    return aio_fd_is_known_(loop, fd) ? &loop->fds[fd] : NULL;
 }
 
 AIO_API_ struct aio_fd *aio_loop_fd_add(struct aio_loop *loop, int fd)
@@ -7483,7 +7489,7 @@ AIO_API_ struct aio_fd *aio_loop_fd_add(struct aio_loop *loop, int fd)
     return &fds[fd];
 }
 
-static void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, int which, const struct aio_unit_ *ret)
+static inline void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, int which, const struct aio_unit_ *ret)
 {
     struct aio_task *task = entry->waiter[which];
     if (!task)
@@ -7493,18 +7499,22 @@ static void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, int which,
     aio_wake_(loop, task, aio_constant_(*ret));
 }
 
-AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup)
+static inline void aio_fd_ready_(struct aio_loop *loop, struct aio_fd *entry, unsigned ready, bool hangup)
 {
-    struct aio_fd *entry = aio_loop_fd(loop, fd);
-    if (!entry)
-        return;
     entry->drained &= (uint8_t)~ready;
-    if (hangup)
+    if (aio_unlikely_(hangup))
         entry->hangup = true;
     if (ready & AIO_READABLE)
         aio_fd_wake_(loop, entry, 0, &aio_ok_);
     if (ready & AIO_WRITABLE)
         aio_fd_wake_(loop, entry, 1, &aio_ok_);
+}
+
+AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup)
+{
+    struct aio_fd *entry = aio_loop_fd(loop, fd);
+    if (entry)
+        aio_fd_ready_(loop, entry, ready, hangup);
 }
 
 AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd)
@@ -7528,7 +7538,7 @@ AIO_API_ void aio_forget_fd(int fd)
 }
 
 /* Parks the current task at a descriptor that nobody waits for. The poller is not told. */
-static int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, int which)
+static inline int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, int which)
 {
     struct aio_task *task = loop->current;
     if (!aio_may_park_(task))
@@ -7550,11 +7560,13 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
         return fd < 0 ? AIO_EBADF : AIO_ENOMEM;
     if (entry->waiter[which])
         return AIO_EBUSY;
-    if (!loop->poller->watch)
-        return AIO_ENOTSUP;
-    error = loop->poller->watch(loop, fd, want);
-    if (error)
-        return error;                               /* AIO_ALWAYS_READY is 1, too */
+    if (AIO_DEBUG || !(entry->watched & want)) {
+        if (!loop->poller->watch)
+            return AIO_ENOTSUP;
+        error = loop->poller->watch(loop, fd, want);
+        if (error)
+            return error;                           /* AIO_ALWAYS_READY is 1, too */
+    }
     return aio_park_unwatched_(loop, leaf, fd, which);
 }
 

@@ -135,8 +135,6 @@ static int aio_epoll_watch_(struct aio_loop *loop, int fd, unsigned want)
     int error;
     if (entry->watched & AIO_EPOLL_ALWAYS_)
         return AIO_ALWAYS_READY;
-    if (entry->watched == interest && !AIO_DEBUG)   /* debug builds make sure that it is still there */
-        return 0;
     event.events = EPOLLET | EPOLLIN | EPOLLRDHUP | EPOLLPRI;
     if (interest & AIO_WRITABLE)
         event.events |= EPOLLOUT;
@@ -159,11 +157,11 @@ static void aio_epoll_forget_(struct aio_loop *loop, int fd)
     (void)fd;
 }
 
-static int aio_epoll_events_(struct aio_loop *loop, struct aio_epoll_ *epoll, aio_time timeout)
+static AIO_NOINLINE_ int aio_epoll_events_(struct aio_loop *loop, struct aio_epoll_ *epoll, aio_time timeout)
 {
     int64_t ms;
 #if defined __GLIBC__ && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 35)
-    if (timeout > 0 && !epoll->coarse) {
+    if (!epoll->coarse) {
         struct timespec span;
         int n;
         span.tv_sec = (time_t)(timeout / 1000000000);
@@ -174,26 +172,43 @@ static int aio_epoll_events_(struct aio_loop *loop, struct aio_epoll_ *epoll, ai
         epoll->coarse = true;
     }
 #endif
-    ms = timeout <= 0 ? timeout : timeout / 1000000 + (timeout % 1000000 != 0);
+    ms = timeout / 1000000 + (timeout % 1000000 != 0);
     return epoll_wait(loop->poller_fd, epoll->events, AIO_EPOLL_EVENTS_, ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+static AIO_NOINLINE_ void aio_epoll_report_(struct aio_loop *loop, struct aio_fd *entry, uint32_t events)
+{
+    bool hangup = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    unsigned ready = events & EPOLLIN || hangup ? AIO_READABLE : 0;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        ready |= AIO_WRITABLE;
+    aio_fd_ready_(loop, entry, ready, hangup || events & EPOLLPRI);
 }
 
 static int aio_epoll_wait_(struct aio_loop *loop, aio_time timeout)
 {
     struct aio_epoll_ *epoll = (struct aio_epoll_ *)loop->poller_data;
-    int n = aio_epoll_events_(loop, epoll, timeout < 0 ? -1 : timeout), i;
-    if (n < 0)
+    int n, i;
+    if (timeout > 0)
+        n = aio_epoll_events_(loop, epoll, timeout);
+    else
+        n = epoll_wait(loop->poller_fd, epoll->events, AIO_EPOLL_EVENTS_, timeout ? -1 : 0);
+    if (aio_unlikely_(n < 0))
         return errno == EINTR ? 0 : -errno;
     for (i = 0; i < n; i++) {
         uint64_t data = epoll->events[i].data.u64;
         uint32_t events = epoll->events[i].events;
-        bool hangup = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
-        struct aio_fd *entry = data == AIO_EPOLL_WAKE_ ? NULL : aio_loop_fd(loop, (int)(uint32_t)data);
-        unsigned ready = events & EPOLLIN || hangup ? AIO_READABLE : 0;
-        if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
-            ready |= AIO_WRITABLE;
-        if (entry && entry->generation == (uint32_t)(data >> 32))
-            aio_loop_fd_ready(loop, (int)(uint32_t)data, ready, hangup || events & EPOLLPRI);
+        int fd = (int)(uint32_t)data;
+        struct aio_fd *entry;
+        if (!aio_fd_is_known_(loop, fd))            /* the eventfd: it says -1 */
+            continue;
+        entry = &loop->fds[fd];
+        if (aio_unlikely_(entry->generation != (uint32_t)(data >> 32)))
+            continue;
+        if (aio_likely_(events == EPOLLIN))
+            aio_fd_ready_(loop, entry, AIO_READABLE, false);
+        else
+            aio_epoll_report_(loop, entry, events);
     }
     return 0;
 }

@@ -79,10 +79,26 @@ AIO_API_ AIO_MUST_USE_ struct aio_size *aio_recv_exactly(int fd, void *buffer, s
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_send(int fd, const void *buffer, size_t size);
 /* Writes everything: size. If it fails or is cancelled, the result says how much was written. */
 AIO_API_ AIO_MUST_USE_ struct aio_size *aio_send_all(int fd, const void *buffer, size_t size);
-/* Waits until a read, or a write, would not block. A connection needs no buffer while it is idle if it
-   waits so and then reads into one that it shares with others. */
+/* Waits until a read, or a write, would not block. */
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_readable(int fd);
 AIO_API_ AIO_MUST_USE_ struct aio_void *aio_writable(int fd);
+/* Reads, or writes, what can be done at once, and does not suspend: how many bytes, at least one; 0 at the end of the
+   stream (and for size 0); AIO_EAGAIN: nothing; AIO_EPERM: no loop runs; or another error. The loop learns from it
+   whether there may be more, so that aio_readable has nothing to ask the system. A connection needs no buffer while it
+   is idle if it waits so, and reads into one that it shares with others, until its next await:
+
+       static char shared[65536];
+       for (;;) {
+           AIO_AWAIT(aio_readable(self->fd));
+           self->n = aio_recv_nowait(self->fd, shared, sizeof shared);
+           if (self->n == AIO_EAGAIN)
+               continue;                       // the news was of what has been read before
+           if (self->n <= 0)
+               break;
+           ...                                 // use what is in it; what is left over goes into memory of your own
+       } */
+AIO_API_ ptrdiff_t aio_recv_nowait(int fd, void *buffer, size_t size);
+AIO_API_ ptrdiff_t aio_send_nowait(int fd, const void *buffer, size_t size);
 
 /* Closes fd: waiters get AIO_EBADF at once, and no event of it reaches a later one of the same number. 0 or
    an error of the system's; the descriptor is closed in any case. fd <= 0: does nothing, 0. At any time,
@@ -172,8 +188,9 @@ enum {
     AIO_FD_NEW_,                        /* not looked at yet */
     AIO_FD_STREAM_,                     /* a socket: a short read has drained it */
     AIO_FD_STREAM_BLOCKING_,            /* the same without O_NONBLOCK: ask poll(2) before accept(2) */
-    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart, with or without, or a local one,
-                                           where a read also ends at a descriptor that was sent along: unix(7) */
+    AIO_FD_LOCAL_,                      /* a local stream with O_NONBLOCK: a short read has drained it, or has ended
+                                           at a descriptor that was sent along: unix(7) */
+    AIO_FD_MESSAGE_,                    /* a socket that keeps messages apart, with or without; a local one without */
     AIO_FD_FILE_,                       /* a regular file, a directory: never waits */
     AIO_FD_NONBLOCKING_,                /* something else, with O_NONBLOCK */
     AIO_FD_BLOCKING_,                   /* something else without: ask poll(2) before each try */
@@ -194,7 +211,8 @@ static int aio_fd_kind_of_(int fd)
     struct stat status;
     flags = fcntl(fd, F_GETFL);
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
-        return type != SOCK_STREAM || aio_fd_is_local_(fd) ? AIO_FD_MESSAGE_ :
+        return type != SOCK_STREAM ? AIO_FD_MESSAGE_ :
+            aio_fd_is_local_(fd) ? (flags & O_NONBLOCK ? AIO_FD_LOCAL_ : AIO_FD_MESSAGE_) :
             flags & O_NONBLOCK ? AIO_FD_STREAM_ : AIO_FD_STREAM_BLOCKING_;
     if (errno != ENOTSOCK)
         return aio_errno_(errno);
@@ -205,19 +223,23 @@ static int aio_fd_kind_of_(int fd)
     return flags & O_NONBLOCK ? AIO_FD_NONBLOCKING_ : isatty(fd) ? AIO_FD_TERMINAL_ : AIO_FD_BLOCKING_;
 }
 
-/* The loop's entry for a descriptor, looked at if it is new. NULL: *error says why. */
-static struct aio_fd *aio_fd_find_(struct aio_loop *loop, int fd, int *error)
+static AIO_NOINLINE_ struct aio_fd *aio_fd_look_at_(struct aio_loop *loop, int fd, int *error)
 {
-    struct aio_fd *entry = aio_loop_fd(loop, fd);
-    int kind;
-    if (entry && entry->kind != AIO_FD_NEW_)
-        return entry;
-    kind = fd < 0 ? AIO_EBADF : aio_fd_kind_of_(fd);
+    struct aio_fd *entry;
+    int kind = fd < 0 ? AIO_EBADF : aio_fd_kind_of_(fd);
     entry = kind < 0 ? NULL : aio_loop_fd_add(loop, fd);
     *error = kind < 0 ? kind : AIO_ENOMEM;
     if (entry)
         entry->kind = (uint8_t)kind;
     return entry;
+}
+
+/* The loop's entry for a descriptor, looked at if it is new. NULL: *error says why. */
+static inline struct aio_fd *aio_fd_find_(struct aio_loop *loop, int fd, int *error)
+{
+    if (aio_fd_is_known_(loop, fd) && aio_likely_(loop->fds[fd].kind != AIO_FD_NEW_))
+        return &loop->fds[fd];
+    return aio_fd_look_at_(loop, fd, error);
 }
 
 /* A new descriptor of ours: not 0 to 2, non-blocking, closed on exec, fresh to the loop. Or the error. */
@@ -255,10 +277,11 @@ static int aio_fd_adopt_(int fd, bool prepared, int kind)
 
 static int aio_socket_(int family)
 {
+    int kind = family == AF_UNIX ? AIO_FD_LOCAL_ : AIO_FD_STREAM_;
 #ifdef SOCK_NONBLOCK
-    return aio_fd_adopt_(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), true, AIO_FD_STREAM_);
+    return aio_fd_adopt_(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), true, kind);
 #else
-    return aio_fd_adopt_(socket(family, SOCK_STREAM, 0), false, AIO_FD_STREAM_);
+    return aio_fd_adopt_(socket(family, SOCK_STREAM, 0), false, kind);
 #endif
 }
 
@@ -289,7 +312,7 @@ AIO_API_ int aio_socketpair(int fds[2])
         return aio_errno_(errno);
     }
     for (i = 0; i < 2; i++) {
-        int fd = aio_fd_adopt_(fds[i], prepared, AIO_FD_MESSAGE_);
+        int fd = aio_fd_adopt_(fds[i], prepared, AIO_FD_LOCAL_);
         if (fd < 0) {
             aio_close(fds[1 - i]);
             fds[0] = fds[1] = 0;
@@ -395,16 +418,26 @@ AIO_API_ int aio_local_port(int fd)
 
 /* ------------------------------------------------------------------------- read and write */
 
-enum { AIO_IO_RECV_, AIO_IO_RECV_EXACTLY_, AIO_IO_SEND_, AIO_IO_SEND_ALL_, AIO_IO_READABLE_, AIO_IO_WRITABLE_ };
+enum { AIO_IO_RECV_, AIO_IO_RECV_EXACTLY_, AIO_IO_SEND_, AIO_IO_SEND_ALL_ };
 
 struct aio_io_ {
     AIO_FRAME(ptrdiff_t);
     int fd;
-    uint8_t what;                       /* AIO_IO_... */
     uint32_t generation;                /* of the descriptor when we began */
     char *buffer;
     size_t size;
 };
+
+static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret);
+static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret);
+static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret);
+static const struct aio_type aio_io_types_[] = {        /* by AIO_IO_... */
+    { aio_recv_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_send_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
+    { aio_send_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
+};
+static int aio_io_what_(const struct aio_io_ *io) { return (int)(io->aio.type - aio_io_types_); }
 
 /* Asks the system whether a try would block. */
 static bool aio_io_would_block_(int fd, unsigned want)
@@ -452,59 +485,99 @@ static size_t aio_io_terminal_run_(const char *text, size_t size)
     return n ? n : 1;
 }
 
-/* One try. -1 and errno, as the system calls; EAGAIN also where they would block. */
-static ssize_t aio_io_try_(const struct aio_io_ *io, int kind, unsigned want)
+/* One try at a local stream. Linux tells that it has left out a descriptor, so nobody needs another try to learn
+   whether there is more. */
+static AIO_NOINLINE_ ssize_t aio_io_try_local_(int fd, struct aio_fd *entry, char *at, size_t left)
 {
-    char *at = io->buffer + io->result;
-    size_t left = io->size - (size_t)io->result;
-    if (kind >= AIO_FD_BLOCKING_ && aio_io_would_block_(io->fd, want)) {
+    ssize_t n;
+#ifdef __linux__
+    struct iovec where;
+    struct msghdr message;
+    where.iov_base = at;
+    where.iov_len = left;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = &where;
+    message.msg_iovlen = 1;
+    n = recvmsg(fd, &message, MSG_DONTWAIT);
+    if (n > 0 && (size_t)n < left && !(message.msg_flags & MSG_CTRUNC) && !entry->hangup)
+        entry->drained |= AIO_READABLE;
+#else
+    n = recv(fd, at, left, MSG_DONTWAIT);
+#endif
+    if (n < 0 && errno == EAGAIN)
+        entry->drained |= AIO_READABLE;
+    return n;
+}
+
+static ssize_t aio_io_call_(int fd, int kind, unsigned want, char *at, size_t left)
+{
+    if (kind >= AIO_FD_BLOCKING_ && aio_io_would_block_(fd, want)) {
         errno = EAGAIN;
         return -1;
     }
     if (kind <= AIO_FD_MESSAGE_)
-        return want == AIO_READABLE ? recv(io->fd, at, left, MSG_DONTWAIT)
-                                    : send(io->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return want == AIO_READABLE ? recv(fd, at, left, MSG_DONTWAIT) : send(fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (want == AIO_READABLE)
-        return read(io->fd, at, left);
+        return read(fd, at, left);
     /* What is said to be writable takes this much without blocking. */
     if (kind == AIO_FD_BLOCKING_ && left > AIO_PIPE_BUF_)
         left = AIO_PIPE_BUF_;
     if (kind == AIO_FD_TERMINAL_)
         left = aio_io_terminal_run_(at, left);
-    return aio_io_write_(io->fd, at, left);
+    return aio_io_write_(fd, at, left);
 }
 
-/* Goes on with an operation. 1: finished, error and result are set; 0: it has to wait for the descriptor;
-   -1: it has to yield first, for the budget is used up. */
+static AIO_NOINLINE_ ssize_t aio_io_try_other_(int fd, struct aio_fd *entry, unsigned want, char *at, size_t left)
+{
+    ssize_t n = aio_io_call_(fd, entry->kind, want, at, left);
+    if (n < 0 && errno == EAGAIN)
+        entry->drained |= (uint8_t)want;
+    return n;
+}
+
+/* One try, of which the entry learns. -1 and errno, as the system calls; EAGAIN also where they would block. */
+static inline ssize_t aio_io_try_(int fd, struct aio_fd *entry, unsigned want, char *at, size_t left)
+{
+    ssize_t n;
+    if (aio_unlikely_(entry->kind > AIO_FD_LOCAL_))
+        return aio_io_try_other_(fd, entry, want, at, left);
+    if (want == AIO_READABLE && aio_unlikely_(entry->kind == AIO_FD_LOCAL_))
+        return aio_io_try_local_(fd, entry, at, left);
+    n = want == AIO_READABLE ? recv(fd, at, left, MSG_DONTWAIT) : send(fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if ((size_t)n != left && (aio_likely_(n > 0) ? !entry->hangup : n < 0 && errno == EAGAIN))
+        entry->drained |= (uint8_t)want;
+    return n;
+}
+
+/* Takes what a try has brought: n, or -1 and errno. True: the operation is finished, error and result are set. */
+static bool aio_io_took_(struct aio_io_ *io, unsigned want, ssize_t n)
+{
+    bool all = aio_io_what_(io) == AIO_IO_RECV_EXACTLY_ || aio_io_what_(io) == AIO_IO_SEND_ALL_;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return false;
+    if (n < 0) {
+        io->aio.error = aio_errno_(errno);
+        return true;
+    }
+    if (n == 0 && want == AIO_READABLE) {
+        io->aio.error = all ? AIO_EEOF : 0;
+        return true;
+    }
+    io->result += n;
+    return !all || (size_t)io->result == io->size;
+}
+
+/* Goes on with an operation. 1: finished; 0: it has to wait for the descriptor; -1: it has to yield first, for the
+   budget is used up. */
 static int aio_io_step_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
 {
-    bool all = io->what == AIO_IO_RECV_EXACTLY_ || io->what == AIO_IO_SEND_ALL_;
     while ((size_t)io->result < io->size) {
         size_t left = io->size - (size_t)io->result;
-        ssize_t n;
         if (entry->drained & want)
             return 0;
         if (!aio_budget_take())
             return -1;
-        n = aio_io_try_(io, entry->kind, want);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
-            entry->drained |= (uint8_t)want;
-            return 0;
-        }
-        if (n < 0) {
-            io->aio.error = aio_errno_(errno);
-            return 1;
-        }
-        io->result += n;
-        if ((size_t)n < left && entry->kind <= AIO_FD_STREAM_BLOCKING_ && !entry->hangup && n > 0)
-            entry->drained |= (uint8_t)want;
-        if (n == 0 && want == AIO_READABLE) {
-            io->aio.error = all ? AIO_EEOF : 0;
-            return 1;
-        }
-        if (!all)
+        if (aio_io_took_(io, want, aio_io_try_(io->fd, entry, want, io->buffer + io->result, left)))
             return 1;
     }
     return 1;
@@ -516,72 +589,169 @@ static struct aio_coro *aio_io_end_(struct aio_io_ *io, int error)
     return &io->aio;
 }
 
-static struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Goes on until it has ended, or has to wait: NULL. */
+static struct aio_coro *aio_io_go_on_(struct aio_io_ *io, struct aio_fd *entry, unsigned want)
 {
-    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
-    struct aio_loop *loop = aio_thread_.loop;
-    bool only_wait = io->what == AIO_IO_READABLE_ || io->what == AIO_IO_WRITABLE_;
-    unsigned want = io->what == AIO_IO_RECV_ || io->what == AIO_IO_RECV_EXACTLY_ ||
-                    io->what == AIO_IO_READABLE_ ? AIO_READABLE : AIO_WRITABLE;
-    int error = 0, state;
-    struct aio_fd *entry;
-    if (c->pc == AIO_PC_FINALLY_)
-        return c;
-    if (c->pc != AIO_PC_START_ && ret->error)
-        return aio_io_end_(io, ret->error);
-    entry = aio_fd_find_(loop, io->fd, &error);
-    if (!entry)
-        return aio_io_end_(io, error);
-    if (c->pc == AIO_PC_START_) {
-        io->generation = entry->generation;
-        if (entry->waiter[want == AIO_WRITABLE])
-            return aio_io_end_(io, AIO_EBUSY);
-        if (only_wait && !(entry->drained & want)) {
-            if (!aio_io_would_block_(io->fd, want))
-                return c;
-            entry->drained |= (uint8_t)want;
-        }
-    } else if (entry->generation != io->generation)
-        return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
-    c->pc = AIO_PC_END_;
     for (;;) {
-        state = only_wait ? !(entry->drained & want) : aio_io_step_(io, entry, want);
+        int state = aio_io_step_(io, entry, want), error;
         if (state == 1)
-            return c;
-        error = state < 0 ? aio_park_yield(c) : aio_park_fd(c, io->fd, want);
+            return &io->aio;
+        error = state < 0 ? aio_park_yield(&io->aio) : aio_park_fd(&io->aio, io->fd, want);
         if (error == 0)
             return NULL;
         entry->drained &= (uint8_t)~want;           /* the poller will not tell; or AIO_ALWAYS_READY */
         if (error < 0)
             return aio_io_end_(io, error);
-        if (!only_wait && entry->kind >= AIO_FD_BLOCKING_)
+        if (entry->kind >= AIO_FD_BLOCKING_)
             entry->kind = AIO_FD_FILE_;             /* /dev/null and the like */
     }
 }
 
-static const struct aio_type *aio_io_type_(int what)
+static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct aio_coro *ret)
 {
-    static const struct aio_type types[] = {
-        { aio_io_body_, AIO_NAMED_("aio_recv", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_recv_exactly", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_send", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_send_all", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_io_) },
-        { aio_io_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_io_) },
-    };
-    return &types[what];
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    unsigned want = aio_io_what_(io) <= AIO_IO_RECV_EXACTLY_ ? AIO_READABLE : AIO_WRITABLE;
+    int error = 0;
+    struct aio_fd *entry;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc != AIO_PC_START_ && ret->error)
+        return aio_io_end_(io, ret->error);
+    entry = aio_fd_find_(aio_thread_.loop, io->fd, &error);
+    if (!entry)
+        return aio_io_end_(io, error);
+    if (c->pc == AIO_PC_START_) {
+        io->generation = entry->generation;
+        if (io->size > PTRDIFF_MAX)
+            io->size = PTRDIFF_MAX;
+        if (entry->waiter[want == AIO_WRITABLE])
+            return aio_io_end_(io, AIO_EBUSY);
+    } else if (entry->generation != io->generation)
+        return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
+    c->pc = AIO_PC_END_;
+    return aio_io_go_on_(io, entry, want);
 }
 
-static struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
+/* The short way through aio_io_body_, for what nearly every request to a server consists of: a socket that is drained,
+   and watched, is waited for, and one try does the whole job. Anything else goes the long way, at whatever point it
+   shows. Measured in an echo server, in user mode, per request: 347 instructions, and 693 without. */
+static inline bool aio_io_is_short_(const struct aio_io_ *io, const struct aio_fd *entry, unsigned want)
 {
-    struct aio_io_ *io = (struct aio_io_ *)(void *)aio_frame_new(aio_io_type_(what), sizeof *io);
-    aio_check_buffer(buffer, aio_name_of_(aio_io_type_(what)));
+    return (aio_likely_(entry->kind == AIO_FD_STREAM_) || entry->kind == AIO_FD_LOCAL_) &&
+           aio_likely_(io->aio.pc == AIO_PC_START_) && aio_likely_((ptrdiff_t)io->size > 0) &&
+           aio_likely_(!entry->waiter[want == AIO_WRITABLE]);
+}
+
+/* What is left of the short way if the try was not what it is made for. */
+static AIO_NOINLINE_ struct aio_coro *aio_io_short_end_(struct aio_io_ *io, struct aio_fd *entry, unsigned want,
+                                                        ssize_t n)
+{
+    if (n < 0 && errno == EAGAIN)
+        entry->drained |= (uint8_t)want;
+    return aio_io_took_(io, want, n) ? &io->aio : aio_io_go_on_(io, entry, want);
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_recv_try_(struct aio_io_ *io, struct aio_fd *entry)
+{
+    ssize_t n;
+    if (aio_likely_(entry->kind == AIO_FD_STREAM_)) {
+        n = recv(io->fd, io->buffer, io->size, MSG_DONTWAIT);
+        if (n > 0 && (size_t)n < io->size && !entry->hangup)
+            entry->drained |= AIO_READABLE;
+    } else
+        n = aio_io_try_local_(io->fd, entry, io->buffer, io->size);
+    if (aio_unlikely_(n <= 0))
+        return aio_io_short_end_(io, entry, AIO_READABLE, n);
+    io->result = n;
+    return &io->aio;
+}
+
+/* Begins to wait for what is watched. */
+static inline struct aio_coro *aio_recv_park_(struct aio_io_ *io, struct aio_loop *loop, const struct aio_fd *entry)
+{
+    io->aio.pc = AIO_PC_PARKED_;
+    io->generation = entry->generation;
+    return aio_park_unwatched_(loop, &io->aio, io->fd, 0) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
+}
+
+static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    if (aio_likely_(c->pc == AIO_PC_PARKED_) && aio_likely_(!ret->error)) {
+        entry = &loop->fds[io->fd];
+        if (aio_likely_(entry->generation == io->generation))
+            return aio_recv_try_(io, entry);
+    } else if (aio_fd_is_known_(loop, io->fd)) {
+        entry = &loop->fds[io->fd];
+        if (aio_io_is_short_(io, entry, AIO_READABLE)) {
+            if (!AIO_DEBUG && entry->drained & entry->watched & AIO_READABLE)
+                return aio_recv_park_(io, loop, entry);
+            if (!(entry->drained & AIO_READABLE) && aio_budget_take()) {
+                c->pc = AIO_PC_PARKED_;
+                io->generation = entry->generation;
+                return aio_recv_try_(io, entry);
+            }
+        }
+    }
+    return aio_io_body_(c, ret);
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_send_try_(struct aio_io_ *io, struct aio_fd *entry)
+{
+    ssize_t n = send(io->fd, io->buffer, io->size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    io->aio.pc = AIO_PC_END_;
+    if (aio_unlikely_((size_t)n != io->size)) {
+        io->generation = entry->generation;
+        if (n > 0 && !entry->hangup)
+            entry->drained |= AIO_WRITABLE;
+        return aio_io_short_end_(io, entry, AIO_WRITABLE, n);
+    }
+    io->result = n;
+    return &io->aio;
+}
+
+static struct aio_coro *aio_send_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    if (aio_fd_is_known_(loop, io->fd)) {
+        struct aio_fd *entry = &loop->fds[io->fd];
+        if (aio_io_is_short_(io, entry, AIO_WRITABLE) && !(entry->drained & AIO_WRITABLE) && aio_budget_take())
+            return aio_send_try_(io, entry);
+    }
+    return aio_io_body_(c, ret);
+}
+
+/* As aio_frame_new, which has to zero what it does not know. */
+static inline struct aio_coro *aio_io_frame_(const struct aio_type *type, size_t size)
+{
+    struct aio_coro *c = (struct aio_coro *)aio_own_alloc_(size);
+    if (!c)
+        return NULL;
+    c->type = type;
+    c->up.caller = NULL;
+    c->pc = AIO_PC_START_;
+    c->flags = AIO_F_CORO_;
+    c->error = 0;
+#if AIO_LINES
+    c->line = 0;
+#endif
+    return c;
+}
+
+static inline struct aio_coro *aio_io_new_(int what, int fd, void *buffer, size_t size)
+{
+    struct aio_io_ *io = (struct aio_io_ *)(void *)aio_io_frame_(&aio_io_types_[what], sizeof *io);
+    if (AIO_DEBUG)
+        aio_check_buffer(buffer, aio_name_of_(&aio_io_types_[what]));
     if (!io)
         return NULL;
+    io->result = 0;
     io->fd = fd;
-    io->what = (uint8_t)what;
     io->buffer = (char *)buffer;
-    io->size = size > PTRDIFF_MAX ? PTRDIFF_MAX : size;
+    io->size = size;
     return &io->aio;
 }
 
@@ -606,14 +776,134 @@ AIO_API_ struct aio_size *aio_send_all(int fd, const void *buffer, size_t size)
     return (struct aio_size *)(void *)aio_io_new_(AIO_IO_SEND_ALL_, fd, (void *)(uintptr_t)buffer, size);
 }
 
+/* aio_readable and aio_writable. A connection without a buffer has nothing else while it is idle, so it is small. */
+struct aio_wait_ {
+    struct aio_coro aio;
+    union {
+        struct aio_nothing_ result;         /* as AIO_FRAME(void) */
+        struct { int fd; uint32_t generation; } at;
+    } u;
+};
+
+static inline struct aio_coro *aio_wait_end_(struct aio_coro *c, int error)
+{
+    c->error = error;
+    return c;
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_wait_slowly_(struct aio_wait_ *wait, struct aio_coro *ret, unsigned want)
+{
+    struct aio_coro *c = &wait->aio;
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    int fd = wait->u.at.fd, error = 0;
+    if (c->pc == AIO_PC_FINALLY_)
+        return c;
+    if (c->pc == AIO_PC_END_) {
+        entry = &loop->fds[fd];
+        if (ret->error || entry->generation != wait->u.at.generation)
+            return aio_wait_end_(c, ret->error ? ret->error : AIO_EBADF);
+    } else {
+        entry = aio_fd_find_(loop, fd, &error);
+        if (!entry || entry->waiter[want == AIO_WRITABLE])
+            return aio_wait_end_(c, entry ? AIO_EBUSY : error);
+        if (!(entry->drained & want)) {
+            if (!aio_io_would_block_(fd, want))
+                return c;
+            entry->drained |= (uint8_t)want;
+        }
+        wait->u.at.generation = entry->generation;
+        c->pc = AIO_PC_END_;
+    }
+    if (!(entry->drained & want))
+        return c;
+    error = aio_park_fd(c, fd, want);
+    if (error == 0)
+        return NULL;
+    entry->drained &= (uint8_t)~want;               /* the poller will not tell; or AIO_ALWAYS_READY */
+    return aio_wait_end_(c, error < 0 ? error : 0);
+}
+
+/* The short way, as that of aio_recv_body_: begins to wait, and is woken. */
+static AIO_INLINE_ struct aio_coro *aio_wait_step_(struct aio_coro *c, struct aio_coro *ret, unsigned want)
+{
+    struct aio_wait_ *wait = (struct aio_wait_ *)(void *)c;
+    struct aio_loop *loop = aio_thread_.loop;
+    int fd = wait->u.at.fd;
+    const struct aio_fd *entry;
+    if (c->pc == AIO_PC_END_ && !ret->error) {
+        entry = &loop->fds[fd];
+        if (aio_likely_(entry->generation == wait->u.at.generation) && aio_likely_(!(entry->drained & want)))
+            return c;
+    } else if (c->pc == AIO_PC_START_ && aio_fd_is_known_(loop, fd)) {
+        entry = &loop->fds[fd];
+        if (!AIO_DEBUG && entry->drained & entry->watched & want && aio_likely_(!entry->waiter[want == AIO_WRITABLE])) {
+            c->pc = AIO_PC_END_;
+            wait->u.at.generation = entry->generation;
+            return aio_park_unwatched_(loop, c, fd, want == AIO_WRITABLE) ? aio_wait_end_(c, AIO_ECANCELED) : NULL;
+        }
+    }
+    return aio_wait_slowly_(wait, ret, want);
+}
+
+static struct aio_coro *aio_readable_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    return aio_wait_step_(c, ret, AIO_READABLE);
+}
+
+static struct aio_coro *aio_writable_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    return aio_wait_step_(c, ret, AIO_WRITABLE);
+}
+
+static inline struct aio_void *aio_wait_new_(const struct aio_type *type, int fd)
+{
+    struct aio_wait_ *wait = (struct aio_wait_ *)(void *)aio_io_frame_(type, sizeof *wait);
+    if (wait)
+        wait->u.at.fd = fd;
+    return (struct aio_void *)(void *)wait;
+}
+
 AIO_API_ struct aio_void *aio_readable(int fd)
 {
-    return (struct aio_void *)(void *)aio_io_new_(AIO_IO_READABLE_, fd, NULL, 0);
+    static const struct aio_type type =
+        { aio_readable_body_, AIO_NAMED_("aio_readable", NULL) AIO_SIZE_(struct aio_wait_) };
+    return aio_wait_new_(&type, fd);
 }
 
 AIO_API_ struct aio_void *aio_writable(int fd)
 {
-    return (struct aio_void *)(void *)aio_io_new_(AIO_IO_WRITABLE_, fd, NULL, 0);
+    static const struct aio_type type =
+        { aio_writable_body_, AIO_NAMED_("aio_writable", NULL) AIO_SIZE_(struct aio_wait_) };
+    return aio_wait_new_(&type, fd);
+}
+
+static inline ptrdiff_t aio_io_nowait_(int fd, char *buffer, size_t size, unsigned want)
+{
+    struct aio_loop *loop = aio_thread_.loop;
+    struct aio_fd *entry;
+    int error = AIO_EPERM;
+    ssize_t n;
+    entry = loop ? aio_fd_find_(loop, fd, &error) : NULL;
+    if (aio_unlikely_(!entry))
+        return error;
+    if (aio_unlikely_((ptrdiff_t)size <= 0))
+        return size ? AIO_EINVAL : 0;
+    entry->drained &= (uint8_t)~want;               /* who asks here wants to know */
+    do
+        n = aio_io_try_(fd, entry, want, buffer, size);
+    while (aio_unlikely_(n < 0) && errno == EINTR);
+    return aio_likely_(n >= 0) ? n : aio_errno_(errno);
+}
+
+AIO_API_ ptrdiff_t aio_recv_nowait(int fd, void *buffer, size_t size)
+{
+    return aio_io_nowait_(fd, (char *)buffer, size, AIO_READABLE);
+}
+
+AIO_API_ ptrdiff_t aio_send_nowait(int fd, const void *buffer, size_t size)
+{
+    return aio_io_nowait_(fd, (char *)(uintptr_t)buffer, size, AIO_WRITABLE);
 }
 
 /* -------------------------------------------------------------------------------- listen */

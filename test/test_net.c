@@ -533,6 +533,125 @@ CORO_TEST(writable_and_own_writes, int fds[2], error; ptrdiff_t n; size_t sent; 
     AIO_END;
 }
 
+/* ------------------------------------------------------------------------------------ at once */
+
+/* Waits, reads what is there into a buffer that is nobody's, and sends it back. */
+static char shared[8];
+struct lean { AIO_FRAME(int); int fd; ptrdiff_t n; };
+static AIO_CORO(lean)
+{
+    AIO_BEGIN;
+    for (;;) {
+        AIO_AWAIT(aio_readable(self->fd));
+        self->n = aio_recv_nowait(self->fd, shared, sizeof shared);
+        if (self->n == AIO_EAGAIN)
+            continue;
+        if (self->n <= 0)
+            AIO_RETURN((int)self->n);
+        CHECK_INT(aio_send_nowait(self->fd, shared, (size_t)self->n), self->n);
+    }
+    AIO_END;
+}
+
+CORO_TEST(lean_echo, int fds[2], kind, i; ptrdiff_t n; char text[32]; struct lean *task;)
+{
+    AIO_BEGIN;
+    for (; self->kind < 2; self->kind++) {
+        if (self->kind)
+            CHECK_INT(aio_socketpair(self->fds), 0);
+        else
+            AIO_AWAIT(aio_new(tcp_pair, self->fds));
+        self->task = aio_create_task(aio_new(lean, self->fds[0]));
+        for (self->i = 1; self->i <= 20; self->i++) {   /* less than the buffer, just so much, and more */
+            AIO_AWAIT(aio_send_all(self->fds[1], "abcdefghijklmnopqrstuvwxyz", (size_t)self->i));
+            AIO_AWAIT(self->n, aio_wait_for(aio_recv_exactly(self->fds[1], self->text, (size_t)self->i), AIO_SEC(5)));
+            CHECK(memcmp(self->text, "abcdefghijklmnopqrstuvwxyz", (size_t)self->i) == 0);
+        }
+        aio_close(self->fds[1]);
+        self->fds[1] = 0;
+        AIO_AWAIT(self->i, aio_wait_for(self->task, AIO_SEC(5)));
+        CHECK_INT(self->i, 0);
+        aio_release(self->task);
+        aio_close(self->fds[0]);
+        self->fds[0] = 0;
+    }
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
+CORO_TEST(nowait, int fds[2], error; ptrdiff_t n; size_t sent; char text[16], buffer[65536];)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(tcp_pair, self->fds));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), AIO_EAGAIN);
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 0), 0);
+    AIO_TRY(self->error, aio_wait_for(aio_readable(self->fds[0]), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_INT(aio_send_nowait(self->fds[1], "0123456789", 10), 10);
+    AIO_AWAIT(aio_readable(self->fds[0]));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 4), 4);
+    AIO_AWAIT(aio_readable(self->fds[0]));              /* it still is */
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), 6);
+    AIO_TRY(self->error, aio_wait_for(aio_readable(self->fds[0]), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK_INT(aio_send_nowait(self->fds[1], "x", 1), 1);
+    AIO_AWAIT(aio_sleep(AIO_MS(1)));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), 1);
+    while ((self->n = aio_send_nowait(self->fds[0], flood, 65536)) > 0)
+        self->sent += (size_t)self->n;
+    CHECK_INT(self->n, AIO_EAGAIN);
+    AIO_TRY(self->error, aio_wait_for(aio_writable(self->fds[0]), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    while (self->sent) {
+        AIO_AWAIT(self->n, aio_recv(self->fds[1], self->buffer, sizeof self->buffer));
+        self->sent -= (size_t)self->n;
+    }
+    AIO_AWAIT(aio_writable(self->fds[0]));
+    CHECK_INT(aio_send_nowait(self->fds[0], "y", 1), 1);
+    AIO_AWAIT(aio_recv_exactly(self->fds[1], self->text, 1));
+    CHECK_INT(aio_recv_nowait(-1, self->text, 16), AIO_EBADF);
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, SIZE_MAX), AIO_EINVAL);
+    aio_close(self->fds[1]);
+    self->fds[1] = 0;
+    AIO_AWAIT(aio_readable(self->fds[0]));
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->text, 16), 0);
+    AIO_FINALLY;
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
+TEST(nowait_without_a_loop)
+{
+    char byte;
+    CHECK_INT(aio_recv_nowait(0, &byte, 1), AIO_EPERM);
+    CHECK_INT(aio_send_nowait(1, "x", 1), AIO_EPERM);
+}
+
+/* A cancel that is pending when a read of a drained connection begins: it strikes there. */
+CORO_TEST(recv_with_a_cancel_pending, int fds[2], error; ptrdiff_t n; char text[8];)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(tcp_pair, self->fds));
+    AIO_TRY(self->error, self->n, aio_wait_for(aio_recv(self->fds[0], self->text, 8), AIO_MS(2)));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    CHECK(aio_task_cancel(aio_current_task()));
+    AIO_CATCH(self->error, self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(self->n, 0);
+    CHECK_INT(aio_task_uncancel(aio_current_task()), 0);
+    AIO_AWAIT(aio_send_all(self->fds[1], "kept", 4));
+    AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->n, 4);
+    AIO_FINALLY;
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
 /* -------------------------------------------------------------------------------- other matters */
 
 CORO_TEST(messages_stay_apart, int fds[2], type; ptrdiff_t n; char buffer[16]; struct aio_size *task;)
@@ -674,20 +793,37 @@ static AIO_CORO(reads_all)
     AIO_END;
 }
 
-CORO_TEST(bytes_behind_a_descriptor, int pair[2], bytes; struct reads_all *task;)
+/* Whoever made the socket. */
+CORO_TEST(bytes_behind_a_descriptor, int listener, pair[2], who, bytes; struct reads_all *task;)
 {
     AIO_BEGIN;
-    CHECK_INT(aio_socketpair(self->pair), 0);
-    self->task = aio_create_task(aio_new(reads_all, self->pair[0]));
-    AIO_AWAIT(aio_sleep(AIO_MS(1)));
-    send_descriptor(self->pair[1], 0, "abc");
-    CHECK_INT(send(self->pair[1], "def!", 4, 0), 4);
-    AIO_AWAIT(self->bytes, aio_wait_for(self->task, AIO_SEC(5)));
-    CHECK_INT(self->bytes, 7);
+    AIO_AWAIT(self->listener, aio_listen_unix(path));
+    for (; self->who < 4; self->who++) {
+        if (self->who == 0)
+            CHECK_INT(aio_socketpair(self->pair), 0);
+        else if (self->who == 1)
+            CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, self->pair), 0);
+        else {
+            AIO_AWAIT(self->pair[self->who == 3], aio_connect_unix(path));
+            AIO_AWAIT(self->pair[self->who == 2], aio_accept(self->listener));
+        }
+        self->task = aio_create_task(aio_new(reads_all, self->pair[0]));
+        AIO_AWAIT(aio_sleep(AIO_MS(1)));
+        send_descriptor(self->pair[1], 0, "abc");
+        CHECK_INT(send(self->pair[1], "def!", 4, 0), 4);
+        AIO_AWAIT(self->bytes, aio_wait_for(self->task, AIO_SEC(5)));
+        CHECK_INT(self->bytes, 7);
+        aio_release(self->task);
+        aio_close(self->pair[0]);
+        aio_close(self->pair[1]);
+        self->pair[0] = self->pair[1] = 0;
+    }
     AIO_FINALLY;
     aio_release(self->task);
     aio_close(self->pair[0]);
     aio_close(self->pair[1]);
+    aio_close(self->listener);
+    unlink(path);
     AIO_END;
 }
 
@@ -704,7 +840,8 @@ int main(int argc, char **argv)
         T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
         T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing),
-        T(bytes_behind_a_descriptor) }, 25);
+        T(bytes_behind_a_descriptor), T(lean_echo), T(nowait), T(nowait_without_a_loop),
+        T(recv_with_a_cancel_pending) }, 29);
     unlink(path);
     rmdir(folder);
     return status;
