@@ -430,18 +430,25 @@ static inline void pipes_start(struct pipes *pipes)
         require(write(pipes->fds[i * pipes->pairs / pipes->active][1], "t", 1) == 1, "write");
 }
 
-/* Reads one token and hands it on, for libraries that report readiness. 1: that was the last. */
+/* For libraries that read themselves: hands on what was read, nearly always one token. 1: that was the last. */
+static inline int pipes_pass(struct pipes *pipes, long i, const char *tokens, size_t n)
+{
+    if (pipes->seen + (long)n >= pipes->events) {
+        pipes->seen = pipes->events;
+        return 1;
+    }
+    pipes->seen += (long)n;
+    require(write(pipes_next(pipes, i), tokens, n) == (ssize_t)n, "write");
+    return 0;
+}
+
+/* For libraries that report readiness: reads one token and hands it on. 1: that was the last. */
 static inline int pipes_turn(struct pipes *pipes, long i)
 {
     char token;
     if (pipes->seen == pipes->events)
         return 1; /* the rest of the last batch */
-    if (read(pipes->fds[i][0], &token, 1) != 1)
-        return 0;
-    if (++pipes->seen == pipes->events)
-        return 1;
-    require(write(pipes_next(pipes, i), &token, 1) == 1, "write");
-    return 0;
+    return read(pipes->fds[i][0], &token, 1) == 1 && pipes_pass(pipes, i, &token, 1);
 }
 
 static inline void pipes_close(struct pipes *pipes)
