@@ -333,8 +333,7 @@ static void connection_send(struct connection *connection)
             connection_close(connection);
             return;
         }
-        talk->out += n;
-        talk->left -= (size_t)n;
+        talk_sent(talk, n);
     }
     if (talk->closing)
         connection_close(connection);
@@ -342,17 +341,41 @@ static void connection_send(struct connection *connection)
         connection_watch(connection, EV_READ);
 }
 
-static void on_io(EV_P_ ev_io *io, int revents)
+static void connection_ended(struct connection *connection, ssize_t n)
+{
+    if (n == 0 || errno != EAGAIN)
+        connection_close(connection);
+}
+
+static void on_echo(EV_P_ ev_io *io, int revents)
+{
+    struct connection *connection = (struct connection *)io;
+    struct talk *talk = &connection->talk;
+    (void)loop;
+    if (revents & EV_READ) {
+        ssize_t sent, n = recv(io->fd, talk->buffer, sizeof talk->buffer, 0);
+        if (n <= 0) {
+            connection_ended(connection, n);
+            return;
+        }
+        sent = send(io->fd, talk->buffer, (size_t)n, MSG_NOSIGNAL);
+        if (sent == n)
+            return;
+        talk_received(talk, (size_t)n);
+        talk_sent(talk, sent);
+    }
+    connection_send(connection);
+}
+
+static void on_http(EV_P_ ev_io *io, int revents)
 {
     struct connection *connection = (struct connection *)io;
     struct talk *talk = &connection->talk;
     (void)loop;
     if (revents & EV_READ) {
         ssize_t n = recv(io->fd, talk->buffer + talk->used, sizeof talk->buffer - talk->used, 0);
-        if (n < 0 && errno == EAGAIN)
-            return;
         if (n <= 0) {
-            connection_close(connection);
+            connection_ended(connection, n);
             return;
         }
         talk_received(talk, (size_t)n);
@@ -370,7 +393,7 @@ static void on_accept(EV_P_ ev_io *listener, int revents)
         return;
     connection = allocate(sizeof *connection);
     talk_init(&connection->talk, listener->data != NULL);
-    ev_io_init(&connection->io, on_io, fd, EV_READ);
+    ev_io_init(&connection->io, listener->data ? on_http : on_echo, fd, EV_READ);
     ev_io_start(EV_A_ &connection->io);
 }
 

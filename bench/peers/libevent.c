@@ -296,13 +296,12 @@ static void connection_close(struct connection *connection)
     free(connection);
 }
 
-static void on_io(evutil_socket_t fd, short what, void *argument);
-
 static void connection_watch(struct connection *connection, short events)
 {
     evutil_socket_t fd = event_get_fd(&connection->event);
     event_del(&connection->event);
-    event_assign(&connection->event, base, fd, (short)(events | EV_PERSIST), on_io, connection);
+    event_assign(&connection->event, base, fd, (short)(events | EV_PERSIST), event_get_callback(&connection->event),
+                 connection);
     event_add(&connection->event, NULL);
 }
 
@@ -321,8 +320,7 @@ static void connection_send(struct connection *connection, int writing)
             connection_close(connection);
             return;
         }
-        talk->out += n;
-        talk->left -= (size_t)n;
+        talk_sent(talk, n);
     }
     if (talk->closing)
         connection_close(connection);
@@ -330,16 +328,39 @@ static void connection_send(struct connection *connection, int writing)
         connection_watch(connection, EV_READ);
 }
 
-static void on_io(evutil_socket_t fd, short what, void *argument)
+static void connection_ended(struct connection *connection, ssize_t n)
+{
+    if (n == 0 || errno != EAGAIN)
+        connection_close(connection);
+}
+
+static void on_echo(evutil_socket_t fd, short what, void *argument)
+{
+    struct connection *connection = argument;
+    struct talk *talk = &connection->talk;
+    if (what & EV_READ) {
+        ssize_t sent, n = recv(fd, talk->buffer, sizeof talk->buffer, 0);
+        if (n <= 0) {
+            connection_ended(connection, n);
+            return;
+        }
+        sent = send(fd, talk->buffer, (size_t)n, MSG_NOSIGNAL);
+        if (sent == n)
+            return;
+        talk_received(talk, (size_t)n);
+        talk_sent(talk, sent);
+    }
+    connection_send(connection, what & EV_WRITE);
+}
+
+static void on_http(evutil_socket_t fd, short what, void *argument)
 {
     struct connection *connection = argument;
     struct talk *talk = &connection->talk;
     if (what & EV_READ) {
         ssize_t n = recv(fd, talk->buffer + talk->used, sizeof talk->buffer - talk->used, 0);
-        if (n < 0 && errno == EAGAIN)
-            return;
         if (n <= 0) {
-            connection_close(connection);
+            connection_ended(connection, n);
             return;
         }
         talk_received(talk, (size_t)n);
@@ -354,7 +375,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)peer;
     (void)size;
     talk_init(&connection->talk, http != NULL);
-    event_assign(&connection->event, base, fd, EV_READ | EV_PERSIST, on_io, connection);
+    event_assign(&connection->event, base, fd, EV_READ | EV_PERSIST, http ? on_http : on_echo, connection);
     event_add(&connection->event, NULL);
 }
 

@@ -265,46 +265,79 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct talk *talk = &((struct connection *)handle)->talk;
     (void)suggested;
-    *buffer = uv_buf_init(talk->buffer + talk->used, (unsigned)(sizeof talk->buffer - talk->used));
+    buffer->base = talk->buffer + talk->used;
+    buffer->len = sizeof talk->buffer - talk->used;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer);
+static void on_echo(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer);
+static void on_http(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer);
+
+static void connection_read(struct connection *connection)
+{
+    uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, connection->talk.http ? on_http : on_echo);
+}
 
 static void on_written(uv_write_t *write, int status)
 {
-    uv_stream_t *stream = write->handle;
-    if (status < 0 || ((struct connection *)stream)->talk.closing)
-        uv_close((uv_handle_t *)stream, on_close_free);
+    struct connection *connection = (struct connection *)write->handle;
+    if (status < 0 || connection->talk.closing)
+        uv_close((uv_handle_t *)&connection->tcp, on_close_free);
     else
-        uv_read_start(stream, on_alloc, on_read);
+        connection_read(connection);
 }
 
 /* Nearly always all is sent at once. What is not goes to libuv's queue, and reading stops until it is gone. */
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+static void connection_sent(struct connection *connection, int sent)
+{
+    struct talk *talk = &connection->talk;
+    uv_buf_t rest;
+    talk_sent(talk, sent);
+    if (sent < 0 && sent != UV_EAGAIN) {
+        uv_close((uv_handle_t *)&connection->tcp, on_close_free);
+    } else if (talk->left > 0) {
+        rest = uv_buf_init((char *)talk->out, (unsigned)talk->left);
+        uv_read_stop((uv_stream_t *)&connection->tcp);
+        if (uv_write(&connection->write, (uv_stream_t *)&connection->tcp, &rest, 1, on_written) < 0)
+            uv_close((uv_handle_t *)&connection->tcp, on_close_free);
+    } else if (talk->closing) {
+        uv_close((uv_handle_t *)&connection->tcp, on_close_free);
+    }
+}
+
+static void on_echo(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    struct connection *connection = (struct connection *)stream;
+    uv_buf_t out;
+    int sent;
+    if (n <= 0) {
+        if (n < 0)
+            uv_close((uv_handle_t *)stream, on_close_free);
+        return; /* 0: not yet */
+    }
+    out.base = buffer->base;
+    out.len = (size_t)n;
+    sent = uv_try_write(stream, &out, 1);
+    if (sent == n)
+        return;
+    talk_received(&connection->talk, (size_t)n);
+    connection_sent(connection, sent);
+}
+
+static void on_http(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     struct connection *connection = (struct connection *)stream;
     struct talk *talk = &connection->talk;
     uv_buf_t out;
-    int sent = 0;
     (void)buffer;
-    if (n < 0) {
-        uv_close((uv_handle_t *)stream, on_close_free);
-        return;
+    if (n <= 0) {
+        if (n < 0)
+            uv_close((uv_handle_t *)stream, on_close_free);
+        return; /* 0: not yet */
     }
     talk_received(talk, (size_t)n);
-    out = uv_buf_init((char *)talk->out, (unsigned)talk->left);
-    if (talk->left)
-        sent = uv_try_write(stream, &out, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
-        uv_close((uv_handle_t *)stream, on_close_free);
-    } else if (sent != (int)talk->left) {
-        sent = sent < 0 ? 0 : sent;
-        out = uv_buf_init((char *)talk->out + sent, (unsigned)talk->left - (unsigned)sent);
-        uv_read_stop(stream);
-        uv_write(&connection->write, stream, &out, 1, on_written);
-    } else if (talk->closing) {
-        uv_close((uv_handle_t *)stream, on_close_free);
-    }
+    out.base = (char *)talk->out;
+    out.len = talk->left;
+    connection_sent(connection, talk->left > 0 ? uv_try_write(stream, &out, 1) : 0);
 }
 
 static void on_connection(uv_stream_t *server, int status)
@@ -315,7 +348,7 @@ static void on_connection(uv_stream_t *server, int status)
     if (status < 0 || uv_accept(server, (uv_stream_t *)&connection->tcp) < 0)
         uv_close((uv_handle_t *)&connection->tcp, on_close_free);
     else
-        uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read);
+        connection_read(connection);
 }
 
 static void serve(long port, void *http)
@@ -402,7 +435,8 @@ static void on_answer_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf
 {
     struct fetch *fetch = (struct fetch *)handle;
     (void)suggested;
-    *buffer = uv_buf_init(fetch->answer + fetch->used, (unsigned)(sizeof fetch->answer - fetch->used));
+    buffer->base = fetch->answer + fetch->used;
+    buffer->len = sizeof fetch->answer - fetch->used;
 }
 
 static void on_answer(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)

@@ -356,6 +356,15 @@ static inline void talk_received(struct talk *talk, size_t n)
     }
 }
 
+/* n: what send() gave. */
+static inline void talk_sent(struct talk *talk, ssize_t n)
+{
+    if (n > 0) {
+        talk->out += n;
+        talk->left -= (size_t)n;
+    }
+}
+
 static inline struct sockaddr_in loopback(long port)
 {
     struct sockaddr_in address;
