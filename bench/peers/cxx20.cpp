@@ -113,11 +113,12 @@ struct promise_base : pooled {
         bool await_ready() noexcept { return false; }
         template <typename Promise> std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept
         {
-            promise_base &promise = ended.promise();
-            if (promise.continuation)
-                return promise.continuation;
-            if (promise.detached)
-                ended.destroy();
+            std::coroutine_handle<> next = ended.promise().continuation;
+            if (!next)
+                return std::noop_coroutine();
+            if (next != detached())
+                return next;
+            ended.destroy();
             return std::noop_coroutine();
         }
         void await_resume() noexcept {}
@@ -127,8 +128,14 @@ struct promise_base : pooled {
     final_awaiter final_suspend() noexcept { return {}; }
     void unhandled_exception() noexcept { std::terminate(); }
 
+    /* A mark in place of a continuation. */
+    static std::coroutine_handle<> detached() noexcept
+    {
+        static char mark;
+        return std::coroutine_handle<>::from_address(&mark);
+    }
+
     std::coroutine_handle<> continuation;
-    bool detached = false;
 };
 
 template <typename T> struct promise_of : promise_base {
@@ -162,7 +169,7 @@ public:
     /* Starts it and leaves it to itself. */
     void detach()
     {
-        handle.promise().detached = true;
+        handle.promise().continuation = promise_base::detached();
         ready.push(std::exchange(handle, nullptr));
     }
 
