@@ -2,9 +2,9 @@
 
        c++ -std=c++20 -O2 -DNDEBUG -iquote bench bench/peers/asio.cpp -o asio -lpthread
 
-   A task is a function object that is posted to the io_context, which keeps it in memory that it recycles. Everything
-   names the io_context's own executor, which spares Asio its type-erased one. Coroutines, queues and locks: none
-   (asio_coro.cpp). */
+   A task is a function object that is posted to the io_context, which keeps it in memory that it recycles.
+   Everything names the io_context's own executor, which spares Asio its type-erased one. Coroutines, queues
+   and locks: none (asio_coro.cpp). */
 #define PEER "asio"
 #include "peers.h"
 #include <utility> /* which this version of Boost needs and does not include */
@@ -18,8 +18,8 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using boost::system::error_code;
 using executor = asio::io_context::executor_type;
-using timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                         executor>;
+using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, executor>;
 using tcp = asio::ip::tcp;
 using tcp_socket = asio::basic_stream_socket<tcp, executor>;
 using tcp_acceptor = asio::basic_socket_acceptor<tcp, executor>;
@@ -47,7 +47,7 @@ static void yield(const long *arguments)
 {
     asio::io_context context(HINT);
     for (long i = 0; i < arguments[0]; i++)
-        asio::post(context, yielder{ context, arguments[1] });
+        asio::post(context, yielder{context, arguments[1]});
     stopwatch_start();
     context.run();
     stopwatch_stop();
@@ -79,13 +79,13 @@ void crowd::start()
 {
     unfinished = members;
     for (long i = 0; i < members; i++)
-        asio::post(context, member{ *this, yields });
+        asio::post(context, member{*this, yields});
 }
 
 static void crowd_run(long members, long rounds, long yields)
 {
     asio::io_context context(HINT);
-    crowd crowd{ context, members, rounds, yields };
+    crowd crowd{context, members, rounds, yields};
     stopwatch_start();
     crowd.start();
     context.run();
@@ -101,7 +101,7 @@ static void gather(const long *arguments) { crowd_run(arguments[0], arguments[1]
 static void sleepers(const long *arguments)
 {
     asio::io_context context(HINT);
-    audience audience{ arguments[0], arguments[1], 0, 0, 0 };
+    audience audience{arguments[0], arguments[1], 0, 0, 0};
     audience_enters(&audience);
     for (long i = 0; i < audience.tasks; i++) {
         auto delay = std::chrono::microseconds((long long)(sleep_ms(&audience, i) * 1e3));
@@ -119,12 +119,14 @@ static std::vector<timer> timers_arm(asio::io_context &context, long pending)
     std::vector<timer> timers;
     timers.reserve((size_t)pending);
     for (long i = 0; i < pending; i++)
-        timers.emplace_back(context, 2000s + i * 1s).async_wait([](error_code) { require(0, "a timer fired early"); });
+        timers.emplace_back(context, 2000s + i * 1s).async_wait([](error_code) {
+            require(0, "a timer fired early");
+        });
     return timers;
 }
 
-/* A wait that was cancelled still ends, with an error, and by way of the run queue: so that is let run now and then,
-   as in a program that goes back to its loop. */
+/* A wait that was cancelled still ends, with an error, and by way of the run queue: so that is let run now
+   and then, as in a program that goes back to its loop. */
 static void timeout_cancel(const long *arguments)
 {
     asio::io_context context(HINT);
@@ -162,7 +164,7 @@ static void timeout_expire(const long *arguments)
     timer deadline(context);
     stopwatch_start();
     deadline.expires_after(0s);
-    deadline.async_wait(expirer{ deadline, arguments[1] - 1 });
+    deadline.async_wait(expirer{deadline, arguments[1] - 1});
     for (long n = arguments[1]; n > 0; n--)
         context.run_one();
     stopwatch_stop();
@@ -251,8 +253,8 @@ static void http(const long *arguments) { serve(arguments[0], true); }
 
 /* ------------------------------------------------------------------------------------- ring */
 
-/* It reads into more than one byte's room, as after a short read Asio knows that there is no more, and waits without
-   another try. */
+/* It reads into more than one byte's room, as after a short read Asio knows that there is no more, and waits
+   without another try. */
 struct reader {
     asio::io_context &context;
     pipes &circle;
@@ -295,10 +297,17 @@ static void ring(const long *arguments)
 }
 
 static const workload workloads[] = {
-    { "yield", yield },       { "spawn_join", spawn_join },         { "gather", gather },
-    { "sleepers", sleepers }, { "timeout_cancel", timeout_cancel }, { "timeout_expire", timeout_expire },
-    { "post", post },         { "echo", echo },                     { "http", http },
-    { "ring", ring },         { nullptr, nullptr },
+    {"yield", yield},
+    {"spawn_join", spawn_join},
+    {"gather", gather},
+    {"sleepers", sleepers},
+    {"timeout_cancel", timeout_cancel},
+    {"timeout_expire", timeout_expire},
+    {"post", post},
+    {"echo", echo},
+    {"http", http},
+    {"ring", ring},
+    {nullptr, nullptr},
 };
 
 int main(int argc, char **argv) { return peer_main(argc, argv, workloads); }

@@ -2,9 +2,9 @@
 
        c++ -std=c++20 -fcoroutines -O2 -DNDEBUG -iquote bench bench/peers/asio_coro.cpp -o asio_coro -lpthread
 
-   Everything names the io_context's own executor, which spares Asio its type-erased one, and the context is told
-   that one thread runs it. Boost 1.74 has no channels and no locks: those here are asynchronous operations that
-   keep the handler of whoever waits and post it. */
+   Everything names the io_context's own executor, which spares Asio its type-erased one, and the context has
+   no locks. Boost 1.74 has no channels and no locks: those here are asynchronous
+   operations that keep the handler of whoever waits and post it. */
 #define PEER "asio_coro"
 #include "peers.h"
 #include <utility> /* which this version of Boost needs and does not include */
@@ -20,8 +20,8 @@ using boost::system::error_code;
 using executor = asio::io_context::executor_type;
 template <typename T = void> using task = asio::awaitable<T, executor>;
 using token = asio::use_awaitable_t<executor>;
-using timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                         executor>;
+using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                         asio::wait_traits<std::chrono::steady_clock>, executor>;
 using tcp = asio::ip::tcp;
 using tcp_socket = asio::basic_stream_socket<tcp, executor>;
 using tcp_acceptor = asio::basic_socket_acceptor<tcp, executor>;
@@ -29,13 +29,15 @@ using descriptor = asio::posix::basic_stream_descriptor<executor>;
 
 static constexpr token use{};
 
-/* No locks, as no other thread comes near (but in `post`). With 1 instead, yields and the like took 10 % longer. */
+/* No locks, as no other thread comes near (but in `post`). With 1 instead, yields took
+   10 % longer. */
 #ifndef HINT
 #define HINT BOOST_ASIO_CONCURRENCY_HINT_UNSAFE
 #endif
 
 /* What is suspended in an operation that ends with these values: a handler, to be called once. */
-template <typename... Values> using waiter = typename asio::async_result<token, void(Values...)>::handler_type;
+template <typename... Values>
+using waiter = typename asio::async_result<token, void(Values...)>::handler_type;
 
 /* Waits until somebody calls what `keep` was given. */
 template <typename... Values, typename Keep> static auto wait(Keep keep)
@@ -160,8 +162,9 @@ static void deep(const long *arguments)
 /* --------------------------------------------------------------------------- chan, handover */
 
 /* A queue of capacity 1. Whoever waits for an item is given it by whoever puts it. */
-class queue {
-public:
+class queue
+{
+  public:
     bool try_put(long value)
     {
         if (!getters.empty()) {
@@ -196,7 +199,7 @@ public:
         });
     }
 
-private:
+  private:
     std::optional<long> item;
     std::deque<waiter<long>> getters;
     std::deque<waiter<>> putters;
@@ -230,8 +233,9 @@ static void chan(const long *arguments)
     stopwatch_stop();
 }
 
-class lock {
-public:
+class lock
+{
+  public:
     auto acquire()
     {
         return wait([this](auto handler) {
@@ -253,7 +257,7 @@ public:
         waiters.pop_front();
     }
 
-private:
+  private:
     bool held = false;
     std::deque<waiter<>> waiters;
 };
@@ -301,7 +305,7 @@ static task<> watches(executor where, audience &audience)
 static void sleepers(const long *arguments)
 {
     asio::io_context context(HINT);
-    audience audience{ arguments[0], arguments[1], 0, 0, 0 };
+    audience audience{arguments[0], arguments[1], 0, 0, 0};
     run(context, watches(context.get_executor(), audience));
     audience_leaves(&audience);
 }
@@ -311,12 +315,14 @@ static std::vector<timer> timers_arm(asio::io_context &context, long pending)
     std::vector<timer> timers;
     timers.reserve((size_t)pending);
     for (long i = 0; i < pending; i++)
-        timers.emplace_back(context, 2000s + i * 1s).async_wait([](error_code) { require(0, "a timer fired early"); });
+        timers.emplace_back(context, 2000s + i * 1s).async_wait([](error_code) {
+            require(0, "a timer fired early");
+        });
     return timers;
 }
 
-/* A wait that was cancelled still ends, with an error, and by way of the run queue: so that is let run now and then,
-   as in a program that goes back to its loop. */
+/* A wait that was cancelled still ends, with an error, and by way of the run queue: so that is let run now
+   and then, as in a program that goes back to its loop. */
 static task<> timeouts(executor where, long n)
 {
     timer deadline(where);
@@ -399,12 +405,14 @@ static task<> converse(tcp_socket socket, bool http)
     talk_init(&talk, http);
     while (!talk.closing) {
         size_t n = co_await socket.async_read_some(
-            asio::buffer(talk.buffer + talk.used, sizeof talk.buffer - talk.used), asio::redirect_error(use, error));
+            asio::buffer(talk.buffer + talk.used, sizeof talk.buffer - talk.used),
+            asio::redirect_error(use, error));
         if (error)
             break;
         talk_received(&talk, n);
         if (talk.left > 0)
-            co_await asio::async_write(socket, asio::buffer(talk.out, talk.left), asio::redirect_error(use, error));
+            co_await asio::async_write(socket, asio::buffer(talk.out, talk.left),
+                                       asio::redirect_error(use, error));
         if (error)
             break;
     }
@@ -431,8 +439,8 @@ static void http(const long *arguments) { serve(arguments[0], true); }
 
 /* ------------------------------------------------------------------------------------- ring */
 
-/* It reads into more than one byte's room, as after a short read Asio knows that there is no more, and waits without
-   another try. */
+/* It reads into more than one byte's room, as after a short read Asio knows that there is no more, and waits
+   without another try. */
 static task<> passes(asio::io_context &context, pipes &pipes, long i)
 {
     descriptor out(context, std::exchange(pipes.fds[i][0], -1));
@@ -474,8 +482,8 @@ static task<> fetch(executor where, crawler &crawler)
     size_t used = 0;
     error_code error;
     co_await socket.async_connect(crawler.server, use);
-    co_await asio::async_write(socket, asio::buffer(request, print_request(request, sizeof request, crawler.started)),
-                               use);
+    co_await asio::async_write(
+        socket, asio::buffer(request, print_request(request, sizeof request, crawler.started)), use);
     do
         used += co_await socket.async_read_some(asio::buffer(answer + used, sizeof answer - used),
                                                 asio::redirect_error(use, error));
@@ -495,7 +503,8 @@ static task<> fetches(executor where, crawler &crawler)
 static void crawl(const long *arguments)
 {
     asio::io_context context(HINT);
-    crawler crawler{ tcp::endpoint(asio::ip::address_v4::loopback(), (unsigned short)arguments[0]), arguments[1], 0, 0 };
+    crawler crawler{tcp::endpoint(asio::ip::address_v4::loopback(), (unsigned short)arguments[0]),
+                    arguments[1], 0, 0};
     stopwatch_start();
     for (long i = 0; i < arguments[2] && i < arguments[1]; i++)
         asio::co_spawn(context, fetches(context.get_executor(), crawler), asio::detached);
@@ -505,12 +514,22 @@ static void crawl(const long *arguments)
 }
 
 static const workload workloads[] = {
-    { "yield", yields },  { "spawn_join", spawn_join }, { "call", call },
-    { "deep", deep },     { "chan", chan },             { "handover", handover },
-    { "gather", gather }, { "sleepers", sleepers },     { "timeout_cancel", timeout_cancel },
-    { "timeout_expire", timeout_expire }, { "post", post }, { "echo", echo },
-    { "http", http },     { "ring", ring },             { "crawl", crawl },
-    { nullptr, nullptr },
+    {"yield", yields},
+    {"spawn_join", spawn_join},
+    {"call", call},
+    {"deep", deep},
+    {"chan", chan},
+    {"handover", handover},
+    {"gather", gather},
+    {"sleepers", sleepers},
+    {"timeout_cancel", timeout_cancel},
+    {"timeout_expire", timeout_expire},
+    {"post", post},
+    {"echo", echo},
+    {"http", http},
+    {"ring", ring},
+    {"crawl", crawl},
+    {nullptr, nullptr},
 };
 
 int main(int argc, char **argv) { return peer_main(argc, argv, workloads); }

@@ -1,11 +1,12 @@
-/* cxx20.cpp - the suite's workloads in raw C++20 coroutines, with a run queue and timers written for the purpose. By
-   hand:
+/* cxx20.cpp - the suite's workloads in raw C++20 coroutines, with a run queue and timers written for the
+   purpose. By hand:
 
        c++ -std=c++20 -fcoroutines -O2 -DNDEBUG -iquote bench bench/peers/cxx20.cpp -o cxx20 -lpthread
 
-   The least that an expert would write: lazy tasks that call each other by symmetric transfer, awaiters that stand in
-   the waiting frame so that nothing but frames is allocated, and frames from a pool. With -DNO_POOL they come from
-   the default operator new, and the name is cxx20_plain. No errors, no cancellation, no sockets. */
+   The least that an expert would write: lazy tasks that call each other by symmetric transfer, awaiters that
+   stand in the waiting frame so that nothing but frames is allocated, and frames from a pool. With -DNO_POOL
+   they come from the default operator new, and the name is cxx20_plain. No errors, no cancellation, no
+   sockets. */
 #ifdef NO_POOL
 #define PEER "cxx20_plain"
 #else
@@ -22,8 +23,9 @@
 /* ------------------------------------------------------------------------------- run queue */
 
 /* A ring that grows; its size is a power of two. */
-class run_queue {
-public:
+class run_queue
+{
+  public:
     bool empty() const { return head == tail; }
 
     void push(std::coroutine_handle<> handle)
@@ -35,7 +37,7 @@ public:
 
     std::coroutine_handle<> pop() { return ring[head++ & (ring.size() - 1)]; }
 
-private:
+  private:
     void grow()
     {
         std::vector<std::coroutine_handle<>> bigger(ring.size() * 2);
@@ -44,7 +46,7 @@ private:
         ring.swap(bigger);
     }
 
-    std::vector<std::coroutine_handle<>> ring{ 64 };
+    std::vector<std::coroutine_handle<>> ring{64};
     size_t head = 0, tail = 0;
 };
 
@@ -53,11 +55,13 @@ static run_queue ready;
 /* ------------------------------------------------------------------------------------ tasks */
 
 #ifdef NO_POOL
-struct pooled {};
+struct pooled {
+};
 #else
 /* Free lists by size, filled from slabs that are never given back. */
-class pool {
-public:
+class pool
+{
+  public:
     static void *get(size_t size)
     {
         size_t kind = (size + 15) / 16;
@@ -77,10 +81,10 @@ public:
             ::operator delete(memory);
             return;
         }
-        lists[kind] = new (memory) block{ lists[kind] };
+        lists[kind] = new (memory) block{lists[kind]};
     }
 
-private:
+  private:
     struct block {
         block *next;
     };
@@ -111,7 +115,8 @@ struct pooled {
 struct promise_base : pooled {
     struct final_awaiter {
         bool await_ready() noexcept { return false; }
-        template <typename Promise> std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept
+        template <typename Promise>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept
         {
             std::coroutine_handle<> next = ended.promise().continuation;
             if (!next)
@@ -150,8 +155,9 @@ template <> struct promise_of<void> : promise_base {
 };
 
 /* Lazy: awaited, it runs like a call; started, it waits for its turn in the queue and is joined later. */
-template <typename T = void> class [[nodiscard]] task {
-public:
+template <typename T = void> class [[nodiscard]] task
+{
+  public:
     struct promise_type : promise_of<T> {
         task get_return_object() { return task(handle_type::from_promise(*this)); }
     };
@@ -185,14 +191,17 @@ public:
     {
         struct awaiter {
             bool await_ready() noexcept { return handle.done(); }
-            void await_suspend(std::coroutine_handle<> caller) noexcept { handle.promise().continuation = caller; }
+            void await_suspend(std::coroutine_handle<> caller) noexcept
+            {
+                handle.promise().continuation = caller;
+            }
             T await_resume() { return handle.promise().take(); }
             handle_type handle;
         };
-        return awaiter{ handle };
+        return awaiter{handle};
     }
 
-private:
+  private:
     explicit task(handle_type handle) : handle(handle) {}
     handle_type handle;
 };
@@ -212,15 +221,16 @@ struct timer {
 };
 
 /* A 4-ary heap, counted from 1. */
-class timer_heap {
-public:
+class timer_heap
+{
+  public:
     bool empty() const { return heap.size() == 1; }
     int64_t earliest() const { return heap[1].deadline; }
     timer &first() { return *heap[1].who; }
 
     void arm(timer &timer, int64_t deadline)
     {
-        heap.push_back({ deadline, &timer });
+        heap.push_back({deadline, &timer});
         rise(heap.size() - 1, heap.back());
     }
 
@@ -237,7 +247,7 @@ public:
             sink(hole, last);
     }
 
-private:
+  private:
     struct entry {
         int64_t deadline;
         timer *who;
@@ -274,7 +284,7 @@ private:
         put(i, entry);
     }
 
-    std::vector<entry> heap{ 1 };
+    std::vector<entry> heap{1};
 };
 
 static constexpr int64_t MILLISECOND = 1000000, SECOND = 1000 * MILLISECOND;
@@ -289,9 +299,10 @@ static void look_at_clock()
     now = time.tv_sec * SECOND + time.tv_nsec;
 }
 
-class sleep_for : timer {
-public:
-    explicit sleep_for(int64_t delay) : timer{ wake }, delay(delay) {}
+class sleep_for : timer
+{
+  public:
+    explicit sleep_for(int64_t delay) : timer{wake}, delay(delay) {}
     bool await_ready() noexcept { return false; }
     void await_suspend(std::coroutine_handle<> caller)
     {
@@ -300,7 +311,7 @@ public:
     }
     void await_resume() noexcept {}
 
-private:
+  private:
     static void wake(timer &timer)
     {
         ready.push(std::coroutine_handle<>::from_address(static_cast<sleep_for &>(timer).sleeper));
@@ -312,16 +323,17 @@ private:
 };
 
 /* A time limit for what is done while it stands. */
-class time_limit : timer {
-public:
-    explicit time_limit(int64_t limit) : timer{ expire } { timers.arm(*this, now + limit); }
+class time_limit : timer
+{
+  public:
+    explicit time_limit(int64_t limit) : timer{expire} { timers.arm(*this, now + limit); }
     ~time_limit()
     {
         if (place)
             timers.disarm(*this);
     }
 
-private:
+  private:
     static void expire(timer &) { require(0, "a timer fired early"); }
 };
 
@@ -336,7 +348,7 @@ static void run_timers()
     look_at_clock();
     if (ready.empty() && timers.earliest() > now) {
         int64_t left = timers.earliest() - now;
-        timespec span = { left / SECOND, left % SECOND };
+        timespec span = {left / SECOND, left % SECOND};
         nanosleep(&span, nullptr);
         look_at_clock();
     }
@@ -433,7 +445,7 @@ static task<> gathers(long members, long n)
 {
     stopwatch_start();
     while (n-- > 0) {
-        latch all{ members, {} };
+        latch all{members, {}};
         for (long i = 0; i < members; i++)
             member(all).detach();
         co_await all;
@@ -476,8 +488,9 @@ static void deep(const long *arguments) { run(leaf(arguments[0], arguments[1]));
 /* --------------------------------------------------------------------------- chan, handover */
 
 /* Who waits, first come first served; the nodes are awaiters in the waiting frames. */
-template <typename Node> class wait_list {
-public:
+template <typename Node> class wait_list
+{
+  public:
     bool empty() const { return !first; }
     void push(Node &node)
     {
@@ -492,12 +505,14 @@ public:
         return node;
     }
 
-private:
+  private:
     Node *first = nullptr, *last = nullptr;
 };
 
-/* A queue of capacity 1. Whoever waits for an item is given it by whoever puts it, and the other way round. */
-class queue {
+/* A queue of capacity 1. Whoever waits for an item is given it by whoever puts it, and the other way round.
+ */
+class queue
+{
     struct node {
         queue &owner;
         long value;
@@ -505,7 +520,7 @@ class queue {
         node *next{};
     };
 
-public:
+  public:
     struct getter : node {
         bool await_ready()
         {
@@ -553,10 +568,10 @@ public:
         void await_resume() {}
     };
 
-    getter get() { return { { *this, 0 } }; }
-    putter put(long value) { return { { *this, value } }; }
+    getter get() { return {{*this, 0}}; }
+    putter put(long value) { return {{*this, value}}; }
 
-private:
+  private:
     long item = 0;
     bool full = false;
     wait_list<node> getters, putters;
@@ -586,7 +601,8 @@ static void chan(const long *arguments)
 }
 
 /* Released, it belongs to the first who waits. */
-class lock {
+class lock
+{
     struct acquirer {
         bool await_ready() noexcept { return !std::exchange(owner.held, true); }
         void await_suspend(std::coroutine_handle<> caller) noexcept
@@ -600,8 +616,8 @@ class lock {
         acquirer *next{};
     };
 
-public:
-    acquirer acquire() { return { *this }; }
+  public:
+    acquirer acquire() { return {*this}; }
     void release()
     {
         if (waiters.empty())
@@ -610,7 +626,7 @@ public:
             ready.push(waiters.pop().waiter);
     }
 
-private:
+  private:
     bool held = false;
     wait_list<acquirer> waiters;
 };
@@ -656,7 +672,7 @@ static task<> watches()
 
 static void sleepers(const long *arguments)
 {
-    audience = { arguments[0], arguments[1], 0, 0, 0 };
+    audience = {arguments[0], arguments[1], 0, 0, 0};
     run(watches());
     audience_leaves(&audience);
 }
@@ -697,10 +713,7 @@ static void timeout_expire(const long *arguments) { run(with_pending(arguments[0
 
 /* ------------------------------------------------------------------------------------- post */
 
-static void on_letter(void *posting)
-{
-    stopped = posting_count((struct posting *)posting);
-}
+static void on_letter(void *posting) { stopped = posting_count((struct posting *)posting); }
 
 static void on_post(void *posting)
 {
@@ -724,10 +737,18 @@ static void post(const long *arguments)
 }
 
 static const workload workloads[] = {
-    { "yield", yields },    { "spawn_join", spawn_join }, { "call", call },
-    { "deep", deep },       { "chan", chan },             { "handover", handover },
-    { "gather", gather },   { "sleepers", sleepers },     { "timeout_cancel", timeout_cancel },
-    { "timeout_expire", timeout_expire }, { "post", post }, { nullptr, nullptr },
+    {"yield", yields},
+    {"spawn_join", spawn_join},
+    {"call", call},
+    {"deep", deep},
+    {"chan", chan},
+    {"handover", handover},
+    {"gather", gather},
+    {"sleepers", sleepers},
+    {"timeout_cancel", timeout_cancel},
+    {"timeout_expire", timeout_expire},
+    {"post", post},
+    {nullptr, nullptr},
 };
 
 int main(int argc, char **argv) { return peer_main(argc, argv, workloads); }

@@ -2,9 +2,10 @@
 
        cc -O2 -DNDEBUG -iquote bench bench/peers/libev.c -o libev -lev
 
-   A task is a watcher that is fed to the loop with ev_feed_event(), which costs a store and a call, and no system call.
-   libev calls the newest fed first, so a task that feeds itself would run again before the others: tasks that yield
-   are kept in an array, and the last of a round feeds them all. Coroutines, queues and locks: none. */
+   A task is a watcher that is fed to the loop with ev_feed_event(), which costs a store and a call, and no
+   system call. libev calls the newest fed first, so a task that feeds itself would run again before the
+   others: tasks that yield are kept in an array, and the last of a round feeds them all. Coroutines, queues
+   and locks: none. */
 #define PEER "libev"
 #include "peers.h"
 #include <ev.h>
@@ -67,10 +68,11 @@ static void on_turn(EV_P_ ev_idle *watcher, int revents)
     }
 }
 
-/* Nothing is started, so ev_run() would end at once: what is fed is run by ev_invoke_pending(), as ev_run() does. */
+/* Nothing is started, so ev_run() would end at once: what is fed is run by ev_invoke_pending(), as ev_run()
+ * does. */
 static void yield(const long *arguments)
 {
-    struct crowd crowd = { NULL, 0, arguments[0], 0, 0 };
+    struct crowd crowd = {NULL, 0, arguments[0], 0, 0};
     struct task *tasks = calloc((size_t)arguments[0], sizeof *tasks);
     long i;
     crowd.waiting = calloc((size_t)arguments[0], sizeof *crowd.waiting);
@@ -122,7 +124,7 @@ static void gather_start(struct crowd *crowd)
 
 static void gather(const long *arguments)
 {
-    struct crowd crowd = { NULL, 0, 0, arguments[0], arguments[1] };
+    struct crowd crowd = {NULL, 0, 0, arguments[0], arguments[1]};
     crowd.waiting = allocate((size_t)arguments[0] * sizeof *crowd.waiting);
     loop_open();
     stopwatch_start();
@@ -176,7 +178,7 @@ static void on_awake(EV_P_ ev_timer *timer, int revents)
 static void sleepers(const long *arguments)
 {
     long i;
-    audience = (struct audience){ arguments[0], arguments[1], 0, 0, 0 };
+    audience = (struct audience){arguments[0], arguments[1], 0, 0, 0};
     loop_open();
     audience_enters(&audience);
     ev_now_update(main_loop);
@@ -285,7 +287,7 @@ static void on_async(EV_P_ ev_async *watcher, int revents)
 
 static void post(const long *arguments)
 {
-    struct posting posting = { .n = arguments[0], .post = on_post };
+    struct posting posting = {.n = arguments[0], .post = on_post};
     loop_open();
     ev_async_init(&async, on_async);
     ev_async_start(main_loop, &async);
@@ -383,7 +385,8 @@ static void on_http(EV_P_ ev_io *io, int revents)
     connection_send(connection);
 }
 
-/* One a turn: where there are more, epoll says so again, and looking for one that is not there costs a call too. */
+/* One a turn: where there are more, epoll says so again, and looking for one that is not there costs a call
+ * too. */
 static void on_accept(EV_P_ ev_io *listener, int revents)
 {
     struct connection *connection;
@@ -394,7 +397,7 @@ static void on_accept(EV_P_ ev_io *listener, int revents)
     connection = allocate(sizeof *connection);
     talk_init(&connection->talk, listener->data != NULL);
     ev_io_init(&connection->io, listener->data ? on_http : on_echo, fd, EV_READ);
-    ev_io_start(EV_A_ &connection->io);
+    ev_io_start(EV_A_ & connection->io);
 }
 
 static void serve(long port, void *http)
@@ -448,10 +451,17 @@ static void ring(const long *arguments)
 }
 
 static const struct workload workloads[] = {
-    { "yield", yield },       { "spawn_join", spawn_join },         { "gather", gather },
-    { "sleepers", sleepers }, { "timeout_cancel", timeout_cancel }, { "timeout_expire", timeout_expire },
-    { "post", post },         { "echo", echo },                     { "http", http },
-    { "ring", ring },         { NULL, NULL },
+    {"yield", yield},
+    {"spawn_join", spawn_join},
+    {"gather", gather},
+    {"sleepers", sleepers},
+    {"timeout_cancel", timeout_cancel},
+    {"timeout_expire", timeout_expire},
+    {"post", post},
+    {"echo", echo},
+    {"http", http},
+    {"ring", ring},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv) { return peer_main(argc, argv, workloads); }

@@ -2,9 +2,9 @@
 
        cc -O2 -DNDEBUG -iquote bench bench/peers/libevent.c -o libevent -levent_core -levent_pthreads
 
-   A task is an event that is never added, only made active: libevent calls what is active first come, first served,
-   and makes no system call as long as there is any. The servers use plain events, recv() and send(), which is faster
-   than bufferevents. Coroutines, queues and locks: none. */
+   A task is an event that is never added, only made active: libevent calls what is active first come, first
+   served, and makes no system call as long as there is any. The servers use plain events, recv() and send(),
+   which is faster than bufferevents. Coroutines, queues and locks: none. */
 #define PEER "libevent"
 #include "peers.h"
 #include <event2/event.h>
@@ -61,7 +61,7 @@ static void on_turn(evutil_socket_t fd, short what, void *argument)
 
 static void yield(const long *arguments)
 {
-    struct crowd crowd = { arguments[0], 1, arguments[1], arguments[0] };
+    struct crowd crowd = {arguments[0], 1, arguments[1], arguments[0]};
     struct task *tasks = allocate((size_t)arguments[0] * sizeof *tasks);
     long i;
     base_open();
@@ -119,8 +119,8 @@ static void crowd_run(struct crowd crowd)
     event_base_free(base);
 }
 
-static void spawn_join(const long *arguments) { crowd_run((struct crowd){ 1, arguments[0], 0, 0 }); }
-static void gather(const long *arguments) { crowd_run((struct crowd){ arguments[0], arguments[1], 1, 0 }); }
+static void spawn_join(const long *arguments) { crowd_run((struct crowd){1, arguments[0], 0, 0}); }
+static void gather(const long *arguments) { crowd_run((struct crowd){arguments[0], arguments[1], 1, 0}); }
 
 /* ----------------------------------------------------------------------------------- timers */
 
@@ -137,7 +137,7 @@ static void on_awake(evutil_socket_t fd, short what, void *event)
 static void sleepers(const long *arguments)
 {
     long i;
-    audience = (struct audience){ arguments[0], arguments[1], 0, 0, 0 };
+    audience = (struct audience){arguments[0], arguments[1], 0, 0, 0};
     base_open();
     audience_enters(&audience);
     event_base_update_cache_time(base);
@@ -166,7 +166,7 @@ static struct event *timers_arm(long pending)
     struct event *timers = allocate((size_t)(pending ? pending : 1) * sizeof *timers);
     long i;
     for (i = 0; i < pending; i++) {
-        struct timeval delay = { 2000 + i, 0 };
+        struct timeval delay = {2000 + i, 0};
         evtimer_assign(&timers[i], base, on_never, NULL);
         evtimer_add(&timers[i], &delay);
     }
@@ -183,11 +183,11 @@ static void timers_end(struct event *timers, long pending)
 
 static long timeouts;
 
-/* In a callback, as libevent looks at the clock once a turn there, and at every call elsewhere. From its heap: its
-   queues of equal timeouts (event_base_init_common_timeout) took half as long again. */
+/* In a callback, as libevent looks at the clock once a turn there, and at every call elsewhere. From its
+   heap: its queues of equal timeouts (event_base_init_common_timeout) took half as long again. */
 static void on_timeouts(evutil_socket_t fd, short what, void *argument)
 {
-    struct timeval limit = { 1000, 0 };
+    struct timeval limit = {1000, 0};
     struct event timeout;
     (void)fd;
     (void)what;
@@ -216,7 +216,7 @@ static void timeout_cancel(const long *arguments)
 
 static void on_expire(evutil_socket_t fd, short what, void *event)
 {
-    static const struct timeval at_once = { 0, 0 };
+    static const struct timeval at_once = {0, 0};
     (void)fd;
     (void)what;
     if (--timeouts > 0)
@@ -227,7 +227,7 @@ static void on_expire(evutil_socket_t fd, short what, void *event)
 
 static void timeout_expire(const long *arguments)
 {
-    static const struct timeval at_once = { 0, 0 };
+    static const struct timeval at_once = {0, 0};
     struct event *timers, timeout;
     base_open();
     timers = timers_arm(arguments[0]);
@@ -243,8 +243,8 @@ static void timeout_expire(const long *arguments)
 
 /* ------------------------------------------------------------------------------------- post */
 
-/* An event made active from another thread wakes the loop, and is active once however often: so the calls are in a
-   list of one's own. */
+/* An event made active from another thread wakes the loop, and is active once however often: so the calls are
+   in a list of one's own. */
 static struct event *arrival;
 static struct mailbox mailbox;
 
@@ -270,7 +270,7 @@ static void on_arrival(evutil_socket_t fd, short what, void *argument)
 
 static void post(const long *arguments)
 {
-    struct posting posting = { .n = arguments[0], .post = on_post };
+    struct posting posting = {.n = arguments[0], .post = on_post};
     require(evthread_use_pthreads() == 0, "no threads");
     base_open();
     arrival = event_new(base, -1, EV_PERSIST, on_arrival, NULL);
@@ -300,8 +300,8 @@ static void connection_watch(struct connection *connection, short events)
 {
     evutil_socket_t fd = event_get_fd(&connection->event);
     event_del(&connection->event);
-    event_assign(&connection->event, base, fd, (short)(events | EV_PERSIST), event_get_callback(&connection->event),
-                 connection);
+    event_assign(&connection->event, base, fd, (short)(events | EV_PERSIST),
+                 event_get_callback(&connection->event), connection);
     event_add(&connection->event, NULL);
 }
 
@@ -368,7 +368,8 @@ static void on_http(evutil_socket_t fd, short what, void *argument)
     connection_send(connection, what & EV_WRITE);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int size, void *http)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer, int size,
+                      void *http)
 {
     struct connection *connection = allocate(sizeof *connection);
     (void)listener;
@@ -430,10 +431,17 @@ static void ring(const long *arguments)
 }
 
 static const struct workload workloads[] = {
-    { "yield", yield },       { "spawn_join", spawn_join },         { "gather", gather },
-    { "sleepers", sleepers }, { "timeout_cancel", timeout_cancel }, { "timeout_expire", timeout_expire },
-    { "post", post },         { "echo", echo },                     { "http", http },
-    { "ring", ring },         { NULL, NULL },
+    {"yield", yield},
+    {"spawn_join", spawn_join},
+    {"gather", gather},
+    {"sleepers", sleepers},
+    {"timeout_cancel", timeout_cancel},
+    {"timeout_expire", timeout_expire},
+    {"post", post},
+    {"echo", echo},
+    {"http", http},
+    {"ring", ring},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv) { return peer_main(argc, argv, workloads); }

@@ -2,9 +2,9 @@
 
        cc -O2 -DNDEBUG -iquote bench bench/peers/libuv.c -o libuv -luv
 
-   libuv has no queue of what is ready to run. The cheapest thing of its own that is called again once a turn of the
-   loop is an idle handle, and so that is a task here. A turn asks the kernel for events too: one system call, shared
-   by all tasks. Coroutines, queues and locks: none. */
+   libuv has no queue of what is ready to run. The cheapest thing of its own that is called again once a turn
+   of the loop is an idle handle, and so that is a task here. A turn asks the kernel for events too: one
+   system call, shared by all tasks. Coroutines, queues and locks: none. */
 #define PEER "libuv"
 #include "peers.h"
 #include <uv.h>
@@ -62,8 +62,8 @@ static void yield(const long *arguments)
 
 /* ------------------------------------------------------------------------ spawn_join, gather */
 
-/* Each member waits for its first turn, yields once more if it is to, and ends. Whoever waits for the last of them
-   goes on in that one's close callback. */
+/* Each member waits for its first turn, yields once more if it is to, and ends. Whoever waits for the last of
+   them goes on in that one's close callback. */
 struct crowd {
     long members, rounds, unfinished;
     int turns; /* of each member */
@@ -116,8 +116,8 @@ static void crowd_run(struct crowd crowd)
     loop_finish();
 }
 
-static void spawn_join(const long *arguments) { crowd_run((struct crowd){ 1, arguments[0], 0, 1 }); }
-static void gather(const long *arguments) { crowd_run((struct crowd){ arguments[0], arguments[1], 0, 2 }); }
+static void spawn_join(const long *arguments) { crowd_run((struct crowd){1, arguments[0], 0, 1}); }
+static void gather(const long *arguments) { crowd_run((struct crowd){arguments[0], arguments[1], 0, 2}); }
 
 /* ----------------------------------------------------------------------------------- timers */
 
@@ -132,7 +132,7 @@ static void on_awake(uv_timer_t *timer)
 static void sleepers(const long *arguments)
 {
     long i;
-    audience = (struct audience){ arguments[0], arguments[1], 0, 0, 0 };
+    audience = (struct audience){arguments[0], arguments[1], 0, 0, 0};
     uv_loop_init(&loop);
     audience_enters(&audience);
     uv_update_time(&loop);
@@ -200,7 +200,8 @@ static void on_expire(uv_timer_t *timer)
         uv_stop(&loop);
 }
 
-/* A delay of 0 is due in the same turn already, which this version of libuv runs without asking the kernel. */
+/* A delay of 0 is due in the same turn already, which this version of libuv runs without asking the kernel.
+ */
 static void timeout_expire(const long *arguments)
 {
     uv_timer_t *timers, timeout;
@@ -243,7 +244,7 @@ static void on_async(uv_async_t *handle)
 
 static void post(const long *arguments)
 {
-    struct posting posting = { .n = arguments[0], .post = on_post };
+    struct posting posting = {.n = arguments[0], .post = on_post};
     uv_loop_init(&loop);
     uv_async_init(&loop, &async, on_async);
     mailbox_init(&mailbox);
@@ -286,7 +287,8 @@ static void on_written(uv_write_t *write, int status)
         connection_read(connection);
 }
 
-/* Nearly always all is sent at once. What is not goes to libuv's queue, and reading stops until it is gone. */
+/* Nearly always all is sent at once. What is not goes to libuv's queue, and reading stops until it is gone.
+ */
 static void connection_sent(struct connection *connection, int sent)
 {
     struct talk *talk = &connection->talk;
@@ -360,7 +362,8 @@ static void serve(long port, void *http)
     uv_tcp_init(&loop, &server);
     server.data = http;
     require(uv_tcp_bind(&server, (struct sockaddr *)&address, 0) == 0 &&
-                uv_listen((uv_stream_t *)&server, SOMAXCONN, on_connection) == 0, "cannot listen");
+                uv_listen((uv_stream_t *)&server, SOMAXCONN, on_connection) == 0,
+            "cannot listen");
     uv_fileno((uv_handle_t *)&server, &fd);
     print_port(fd);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -418,7 +421,10 @@ struct fetch {
     char request[128], answer[4096];
 };
 
-static struct { struct sockaddr_in address; long pages, started, fetched; } crawler;
+static struct {
+    struct sockaddr_in address;
+    long pages, started, fetched;
+} crawler;
 
 static void fetch_start(struct fetch *fetch);
 
@@ -464,7 +470,8 @@ static void on_connect(uv_connect_t *connect, int status)
     struct fetch *fetch = (struct fetch *)connect->handle;
     uv_buf_t out;
     require(status == 0, "cannot connect");
-    out = uv_buf_init(fetch->request, (unsigned)print_request(fetch->request, sizeof fetch->request, crawler.started));
+    out = uv_buf_init(fetch->request,
+                      (unsigned)print_request(fetch->request, sizeof fetch->request, crawler.started));
     uv_write(&fetch->write, connect->handle, &out, 1, on_sent);
     uv_read_start(connect->handle, on_answer_alloc, on_answer);
 }
@@ -474,7 +481,8 @@ static void fetch_start(struct fetch *fetch)
     crawler.started++;
     fetch->used = 0;
     uv_tcp_init(&loop, &fetch->tcp);
-    require(uv_tcp_connect(&fetch->connect, &fetch->tcp, (struct sockaddr *)&crawler.address, on_connect) == 0,
+    require(uv_tcp_connect(&fetch->connect, &fetch->tcp, (struct sockaddr *)&crawler.address, on_connect) ==
+                0,
             "cannot connect");
 }
 
@@ -494,10 +502,18 @@ static void crawl(const long *arguments)
 }
 
 static const struct workload workloads[] = {
-    { "yield", yield },   { "spawn_join", spawn_join }, { "gather", gather },
-    { "sleepers", sleepers }, { "timeout_cancel", timeout_cancel }, { "timeout_expire", timeout_expire },
-    { "post", post },     { "echo", echo },             { "http", http },
-    { "ring", ring },     { "crawl", crawl },           { NULL, NULL },
+    {"yield", yield},
+    {"spawn_join", spawn_join},
+    {"gather", gather},
+    {"sleepers", sleepers},
+    {"timeout_cancel", timeout_cancel},
+    {"timeout_expire", timeout_expire},
+    {"post", post},
+    {"echo", echo},
+    {"http", http},
+    {"ring", ring},
+    {"crawl", crawl},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv) { return peer_main(argc, argv, workloads); }

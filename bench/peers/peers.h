@@ -3,8 +3,8 @@
 
    A peer defines PEER (its name), includes this, and hands peer_main() a table of the workloads that it has:
 
-       PROGRAM WORKLOAD ARGUMENTS...     prints `WORKLOAD NAME VALUE UNIT`; exit status 2: not understood, or not
-                                         offered; 1: the workload itself went wrong
+       PROGRAM WORKLOAD ARGUMENTS...     prints `WORKLOAD NAME VALUE UNIT`; exit status 2: not understood, or
+   not offered; 1: the workload itself went wrong
 
    Times are CPU time of the process, all threads. C11 or C++20, Linux. */
 #ifndef PEERS_H_INCLUDED
@@ -80,21 +80,21 @@ struct known_workload {
 };
 
 static const struct known_workload known_workloads[] = {
-    { "yield", "TASKS YIELDS", 2, 1, PER_PRODUCT, 1 },
-    { "spawn_join", "N", 1, 1, PER_LAST, 1 },
-    { "call", "N", 1, 1, PER_LAST, 1 },
-    { "deep", "DEPTH YIELDS", 2, 1, PER_LAST, 1 },
-    { "chan", "N", 1, 1, PER_LAST, 1 },
-    { "handover", "N", 1, 1, PER_LAST, 1 },
-    { "gather", "MEMBERS N", 2, 1, PER_PRODUCT, 1 },
-    { "sleepers", "N MS", 2, 1, PRINTS_ITSELF, 0 },
-    { "timeout_cancel", "PENDING N", 2, 0, PER_LAST, 1 },
-    { "timeout_expire", "PENDING N", 2, 0, PER_LAST, 1 },
-    { "post", "N", 1, 1, PER_LAST, 1 },
-    { "ring", "PAIRS ACTIVE EVENTS", 3, 1, PER_LAST, 1 },
-    { "crawl", "PORT PAGES LIMIT", 3, 1, PER_PAGE, 0 },
-    { "echo", "PORT", 1, 0, PRINTS_ITSELF, 0 },
-    { "http", "PORT", 1, 0, PRINTS_ITSELF, 0 },
+    {"yield", "TASKS YIELDS", 2, 1, PER_PRODUCT, 1},
+    {"spawn_join", "N", 1, 1, PER_LAST, 1},
+    {"call", "N", 1, 1, PER_LAST, 1},
+    {"deep", "DEPTH YIELDS", 2, 1, PER_LAST, 1},
+    {"chan", "N", 1, 1, PER_LAST, 1},
+    {"handover", "N", 1, 1, PER_LAST, 1},
+    {"gather", "MEMBERS N", 2, 1, PER_PRODUCT, 1},
+    {"sleepers", "N MS", 2, 1, PRINTS_ITSELF, 0},
+    {"timeout_cancel", "PENDING N", 2, 0, PER_LAST, 1},
+    {"timeout_expire", "PENDING N", 2, 0, PER_LAST, 1},
+    {"post", "N", 1, 1, PER_LAST, 1},
+    {"ring", "PAIRS ACTIVE EVENTS", 3, 1, PER_LAST, 1},
+    {"crawl", "PORT PAGES LIMIT", 3, 1, PER_PAGE, 0},
+    {"echo", "PORT", 1, 0, PRINTS_ITSELF, 0},
+    {"http", "PORT", 1, 0, PRINTS_ITSELF, 0},
 };
 
 static inline const struct known_workload *known_workload(const char *name)
@@ -207,14 +207,14 @@ static inline void audience_leaves(const struct audience *audience)
 
 /* ------------------------------------------------------------------------------------- post */
 
-/* The poster never has more than OUTSTANDING calls under way, and waits for room without spinning: each half that
-   was counted is given back in one piece, so keeping the bound costs next to nothing. */
+/* The poster never has more than OUTSTANDING calls under way, and waits for room without spinning: each half
+   that was counted is given back in one piece, so keeping the bound costs next to nothing. */
 enum { OUTSTANDING = 1024, HALF = OUTSTANDING / 2 };
 
 struct posting {
     long n, counted;
-    sem_t room;            /* in halves */
-    void (*post)(void *);  /* hands posting_count(posting) to the loop */
+    sem_t room;           /* in halves */
+    void (*post)(void *); /* hands posting_count(posting) to the loop */
     pthread_t thread;
 };
 
@@ -254,8 +254,8 @@ static inline void posting_end(struct posting *posting)
     sem_destroy(&posting->room);
 }
 
-/* For libraries that can be woken from another thread but carry nothing: calls to be made by the loop, in two halves
-   that are swapped, so the lock is held for a moment only. */
+/* For libraries that can be woken from another thread but carry nothing: calls to be made by the loop, in two
+   halves that are swapped, so the lock is held for a moment only. */
 struct letter {
     void (*call)(void *);
     void *argument;
@@ -278,7 +278,7 @@ static inline void mailbox_init(struct mailbox *mailbox)
 /* 1: it was empty, so the loop has to be woken. */
 static inline int mailbox_put(struct mailbox *mailbox, void (*call)(void *), void *argument)
 {
-    struct letter letter = { call, argument };
+    struct letter letter = {call, argument};
     int empty;
     pthread_mutex_lock(&mailbox->lock);
     empty = mailbox->count == 0;
@@ -304,7 +304,8 @@ static inline void mailbox_run(struct mailbox *mailbox)
 
 /* ------------------------------------------------------------------------------- the servers */
 
-static const char HTTP_ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!";
+static const char HTTP_ANSWER[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!";
 
 /* What a server knows of one connection, whoever reads and writes: received bytes go to buffer + used, then
    talk_received() says what is to be sent: `left` bytes from `out`. The buffer stays last, so that an idle
@@ -390,7 +391,8 @@ static inline int listen_on(long port)
     struct sockaddr_in address = loopback(port);
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    require(bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, SOMAXCONN) == 0, "cannot listen");
+    require(bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, SOMAXCONN) == 0,
+            "cannot listen");
     return fd;
 }
 
@@ -398,7 +400,8 @@ static inline int listen_on(long port)
 
 static inline size_t print_request(char *buffer, size_t size, long page)
 {
-    return (size_t)snprintf(buffer, size, "GET /%ld HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", page);
+    return (size_t)snprintf(buffer, size, "GET /%ld HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                            page);
 }
 
 /* Is this a whole answer with the body that was promised? */
@@ -426,10 +429,14 @@ static inline void pipes_open(struct pipes *pipes, const long *arguments)
     pipes->fds = (int(*)[2])calloc((size_t)pipes->pairs, sizeof *pipes->fds);
     require(pipes->fds != NULL, "out of memory");
     for (i = 0; i < pipes->pairs; i++)
-        require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pipes->fds[i]) == 0, "socketpair");
+        require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pipes->fds[i]) == 0,
+                "socketpair");
 }
 
-static inline int pipes_next(const struct pipes *pipes, long i) { return pipes->fds[i + 1 < pipes->pairs ? i + 1 : 0][1]; }
+static inline int pipes_next(const struct pipes *pipes, long i)
+{
+    return pipes->fds[i + 1 < pipes->pairs ? i + 1 : 0][1];
+}
 
 static inline void pipes_start(struct pipes *pipes)
 {
@@ -439,7 +446,8 @@ static inline void pipes_start(struct pipes *pipes)
         require(write(pipes->fds[i * pipes->pairs / pipes->active][1], "t", 1) == 1, "write");
 }
 
-/* For libraries that read themselves: hands on what was read, nearly always one token. 1: that was the last. */
+/* For libraries that read themselves: hands on what was read, nearly always one token. 1: that was the last.
+ */
 static inline int pipes_pass(struct pipes *pipes, long i, const char *tokens, size_t n)
 {
     if (pipes->seen + (long)n >= pipes->events) {
