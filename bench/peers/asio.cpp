@@ -25,7 +25,7 @@ using tcp_socket = asio::basic_stream_socket<tcp, executor>;
 using tcp_acceptor = asio::basic_socket_acceptor<tcp, executor>;
 using descriptor = asio::posix::basic_stream_descriptor<executor>;
 
-/* No locks, as no other thread comes near (but in `post`). */
+/* No mutexes, as no other thread comes near (but in `post`). */
 #ifndef HINT
 #define HINT BOOST_ASIO_CONCURRENCY_HINT_UNSAFE
 #endif

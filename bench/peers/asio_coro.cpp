@@ -2,9 +2,9 @@
 
        c++ -std=c++20 -fcoroutines -O2 -DNDEBUG -iquote bench bench/peers/asio_coro.cpp -o asio_coro -lpthread
 
-   Everything names the io_context's own executor, which spares Asio its type-erased one, and the context has
-   no locks. Boost 1.74 has no channels and no locks: those here are asynchronous
-   operations that keep the handler of whoever waits and post it. */
+   Everything names the io_context's own executor, which spares Asio its type-erased one. Boost 1.74 has no
+   channels and no locks for coroutines: those here are asynchronous operations that keep the handler of
+   whoever waits and post it. */
 #define PEER "asio_coro"
 #include "peers.h"
 #include <utility> /* which this version of Boost needs and does not include */
@@ -29,8 +29,7 @@ using descriptor = asio::posix::basic_stream_descriptor<executor>;
 
 static constexpr token use{};
 
-/* No locks, as no other thread comes near (but in `post`). With 1 instead, yields took
-   10 % longer. */
+/* No mutexes, as no other thread comes near (but in `post`). With 1 instead, yields took 10 % longer. */
 #ifndef HINT
 #define HINT BOOST_ASIO_CONCURRENCY_HINT_UNSAFE
 #endif

@@ -68,8 +68,8 @@ static void on_turn(EV_P_ ev_idle *watcher, int revents)
     }
 }
 
-/* Nothing is started, so ev_run() would end at once: what is fed is run by ev_invoke_pending(), as ev_run()
- * does. */
+/* Nothing is started, so ev_run() would end at once: what is fed is run by ev_invoke_pending(), as
+   ev_run() does. */
 static void yield(const long *arguments)
 {
     struct crowd crowd = {NULL, 0, arguments[0], 0, 0};
@@ -385,8 +385,8 @@ static void on_http(EV_P_ ev_io *io, int revents)
     connection_send(connection);
 }
 
-/* One a turn: where there are more, epoll says so again, and looking for one that is not there costs a call
- * too. */
+/* One a turn: where there are more, epoll says so again, and looking for one that is not there costs a
+   call too. */
 static void on_accept(EV_P_ ev_io *listener, int revents)
 {
     struct connection *connection;
