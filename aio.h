@@ -547,7 +547,7 @@ enum {
     AIO_N_WATCH_ = 64,                  /* a callback of the library's own, called at once; a task of a loop with
                                            debug, whose steps are watched */
     AIO_N_UNTIL_ = 128,                 /* the run of the loop ends with it */
-    AIO_N_UNUSUAL_ = AIO_N_CALLBACK_ | AIO_N_MUST_CANCEL_ | AIO_N_WATCH_    /* what aio_turns_ leaves to aio_node_run_ */
+    AIO_N_UNUSUAL_ = AIO_N_CALLBACK_ | AIO_N_MUST_CANCEL_ | AIO_N_WATCH_    /* aio_turns_ leaves it to aio_node_run_ */
 };
 
 /* The record of a task. Private. */
@@ -709,19 +709,43 @@ struct aio_loop {
 
 /* -------------------------------------------------------------------------------- the frame */
 
-struct aio_nothing_ { char nothing; };  /* the result of a coroutine that has none */
+/* The result of a coroutine that has none. It takes no room where compilers can do that: a task that sleeps has 96
+   bytes, not 112. */
+#if defined __cplusplus
+}
+struct aio_nothing_ { };
+extern "C" {
+#elif defined __GNUC__
+struct aio_nothing_ { __extension__ char nothing[0]; };
+#define AIO_ZERO_ { }
+#else
+struct aio_nothing_ { char nothing; };
+#define AIO_ZERO_ { 0 }
+#endif
 
 #define AIO_IS_VOID_void                /* nothing is left of void; of void * the star */
-#define AIO_RESULT_0(...) __VA_ARGS__
-#define AIO_RESULT_1(...) struct aio_nothing_
-#define AIO_RESULT_TYPE_(...) \
+#define AIO_RESULT_0(...) __extension__ union { __VA_ARGS__ result; __VA_ARGS__ aio_zero_[1]; }
+#ifdef __cplusplus
+#define AIO_RESULT_1(...) [[no_unique_address]] struct aio_nothing_ result
+#else
+#define AIO_RESULT_1(...) AIO_RESULT_0(struct aio_nothing_)
+#endif
+#define AIO_RESULT_FIELD_(...) \
     AIO_CAT_(AIO_RESULT_, AIO_IS_EMPTY_(AIO_IS_VOID_##__VA_ARGS__))(__VA_ARGS__)
-#define AIO_RESULT_FIELD_(...) AIO_RESULT_FIELD2_(__VA_ARGS__)
-#define AIO_RESULT_FIELD2_(...) __extension__ union { __VA_ARGS__ result; __VA_ARGS__ aio_zero_[1]; }
+/* Where it is, and its size. C++ puts what takes no room at the beginning, and says that it has a byte. */
+#ifdef __cplusplus
+#define AIO_RESULT_OFFSET_(x) AIO_RESULT_OFFSET_IN_(aio_typeof_(*(x)), x)
+#define AIO_RESULT_OFFSET_IN_(T, x) \
+    (__is_same(decltype((x)->result), struct aio_nothing_) ? sizeof(struct aio_coro) : offsetof(T, result))
+#define AIO_RESULT_SIZE_(x) (__is_same(decltype((x)->result), struct aio_nothing_) ? 0 : sizeof (x)->result)
+#else
+#define AIO_RESULT_OFFSET_(x) offsetof(aio_typeof_(*(x)), result)
+#define AIO_RESULT_SIZE_(x) sizeof (x)->result
+#endif
 
 /* AIO_FRAME(T): the first member of a coroutine's struct. T is the type of its result; void for none.
    The frame's arguments follow, then every variable that must live across an await. */
-#define AIO_FRAME(...) struct aio_coro aio; AIO_RESULT_FIELD_(AIO_RESULT_TYPE_(__VA_ARGS__))
+#define AIO_FRAME(...) struct aio_coro aio; AIO_RESULT_FIELD_(__VA_ARGS__)
 
 /* AIO_FUTURE(T): a type: a result that somebody will set later. Zeroed, it is pending; a done one that
    nobody waits for may be zeroed to be used again. Await its address. It must live, and must not be moved,
@@ -1074,7 +1098,7 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
 #ifdef __cplusplus
 #define AIO_INIT_(name, flags) .aio = AIO_HEADER_(name, flags), .result = {}
 #else
-#define AIO_INIT_(name, flags) .aio = AIO_HEADER_(name, flags), .aio_zero_ = { 0 }
+#define AIO_INIT_(name, flags) .aio = AIO_HEADER_(name, flags), .aio_zero_ = AIO_ZERO_
 #endif
 
 /* aio_new(name), aio_new(name, .argument = value, ...), aio_new(name, value, ...): a coroutine
@@ -1104,7 +1128,7 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
 }
 #define AIO_NEW2_(name, ...) \
     AIO_UNTAKEN_((struct name *)aio_made_(aio_copy_(AIO_HOT_(aio_alloc_)(sizeof(struct name) AIO_ORIGIN_), \
-        &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name))))
+        __extension__ &(struct name){ AIO_INIT_(name, AIO_F_CORO_), __VA_ARGS__ }, sizeof(struct name))))
 #elif defined __cplusplus
 #define AIO_NEW2_(name, ...) AIO_UNTAKEN_((struct name *)aio_made_(__extension__ ({ AIO_QUIET_ \
     struct name *aio_new_ = (struct name *)AIO_HOT_(aio_alloc_)(sizeof(struct name) AIO_ORIGIN_); \
@@ -1129,7 +1153,7 @@ static inline void *aio_copy_(void *memory, const void *frame, size_t size)
 #define AIO_PLACE_N(slot, name, ...) AIO_PLACE2_(slot, name, __VA_ARGS__)
 #if !AIO_STATEMENT_EXPRESSIONS
 #define AIO_PLACE2_(slot, name, ...) ((struct name *)aio_copy_((slot), \
-    &(struct name){ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }, sizeof(struct name)))
+    __extension__ &(struct name){ AIO_INIT_(name, AIO_F_CORO_ | AIO_F_PLACED_), __VA_ARGS__ }, sizeof(struct name)))
 #elif defined __cplusplus
 #define AIO_PLACE2_(slot, name, ...) __extension__ ({ AIO_QUIET_ struct name *aio_new_ = (slot); \
     typedef struct name aio_frame_; \
@@ -1440,13 +1464,13 @@ AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, s
                                                        size_t size, aio_time timeout, int kind);
 #ifndef __cplusplus
 #define AIO_PROXY_(x, timeout, kind) AIO_UNTAKEN_(aio_as_(x, aio_proxy_new_(aio_of_(x), \
-    offsetof(aio_typeof_(*(x)), result), sizeof (x)->result, (timeout), (kind))))
+    AIO_RESULT_OFFSET_(x), AIO_RESULT_SIZE_(x), (timeout), (kind))))
 #else
 }
 template <class T> inline AIO_MUST_USE_ T *aio_proxy_(T *x, aio_time timeout, int kind)
 {
-    return (T *)(void *)aio_proxy_new_((struct aio_coro *)(void *)x, offsetof(T, result),
-                                       sizeof x->result, timeout, kind);
+    return (T *)(void *)aio_proxy_new_((struct aio_coro *)(void *)x, AIO_RESULT_OFFSET_IN_(T, x),
+                                       AIO_RESULT_SIZE_(x), timeout, kind);
 }
 extern "C" {
 #define AIO_PROXY_(x, timeout, kind) aio_proxy_((x), (timeout), (kind))
@@ -1768,12 +1792,12 @@ AIO_API_ struct aio_coro *aio_gather_child_(struct aio_coro *ret, int i);
 AIO_API_ int aio_gather_leave_(struct aio_coro *self, struct aio_coro *ret, uint32_t line);
 AIO_API_ int aio_race_winner_(const struct aio_coro *ret);
 #ifndef __cplusplus
-#define AIO_ADD_(x) aio_gather_add_(aio_g_, aio_of_(x), offsetof(aio_typeof_(*(x)), result), sizeof (x)->result);
+#define AIO_ADD_(x) aio_gather_add_(aio_g_, aio_of_(x), AIO_RESULT_OFFSET_(x), AIO_RESULT_SIZE_(x));
 #else
 }
 template <class T> inline void aio_gather_add_typed_(struct aio_gather_ *gather, T *x)
 {
-    aio_gather_add_(gather, (struct aio_coro *)(void *)x, offsetof(T, result), sizeof x->result);
+    aio_gather_add_(gather, (struct aio_coro *)(void *)x, AIO_RESULT_OFFSET_IN_(T, x), AIO_RESULT_SIZE_(x));
 }
 extern "C" {
 #define AIO_ADD_(x) aio_gather_add_typed_(aio_g_, (x));
@@ -2179,7 +2203,8 @@ template <class T, class L>
 inline int aio_run_typed_(const struct aio_options *options, const struct aio_poller *poller, T *c, L &lvalue)
 {
     decltype(c->result) result;
-    int error = aio_run_(options, poller, (struct aio_coro *)(void *)c, offsetof(T, result), &result, sizeof result);
+    int error = aio_run_(options, poller, (struct aio_coro *)(void *)c, AIO_RESULT_OFFSET_IN_(T, c), &result,
+                         sizeof result);
     lvalue = result;
     return error;
 }
@@ -2195,7 +2220,6 @@ extern "C" {
 #define AIO_RUN2_(options, lvalue, c) aio_run_((options), AIO_DEFAULT_POLLER, aio_of_(c), \
     AIO_RESULT_OFFSET_(c), &(lvalue), sizeof (lvalue) == sizeof (c)->result ? sizeof (lvalue) : 0)
 #endif
-#define AIO_RESULT_OFFSET_(c) offsetof(aio_typeof_(*(c)), result)
 
 /* aio_main(coroutine): aio_run for main(): prints errors with their traceback on standard error, the
    unhandled ones of other tasks too, and gives the exit status: 0 or 1. */
@@ -2224,7 +2248,7 @@ AIO_API_ int aio_loop_run_until_complete_(struct aio_loop *loop, struct aio_coro
 template <class T, class L> inline int aio_loop_complete_typed_(struct aio_loop *loop, T *c, L &lvalue)
 {
     decltype(c->result) result;
-    int error = aio_loop_run_until_complete_(loop, AIO_TASKABLE_(c), offsetof(T, result), &result,
+    int error = aio_loop_run_until_complete_(loop, AIO_TASKABLE_(c), AIO_RESULT_OFFSET_IN_(T, c), &result,
                                              sizeof result);
     lvalue = result;
     return error;
@@ -2241,7 +2265,8 @@ extern "C" {
 #define AIO_COMPLETE3_(loop, lvalue, c) aio_loop_run_until_complete_((loop), AIO_TASKABLE_(c), \
     AIO_RESULT_OFFSET_(c), &(lvalue), sizeof (lvalue) == sizeof (c)->result ? sizeof (lvalue) : 0)
 #endif
-/* Runs until aio_loop_stop: what is queued by then still runs; called before, there is one turn. 0, AIO_EBUSY, AIO_EINVAL (the loop is closed), or an error of the poller's. */
+/* Runs until aio_loop_stop: what is queued by then still runs; called before, there is one turn. 0, AIO_EBUSY,
+   AIO_EINVAL (the loop is closed), or an error of the poller's. */
 AIO_API_ int aio_loop_run_forever(struct aio_loop *loop);
 AIO_API_ void aio_loop_stop(struct aio_loop *loop);
 /* One turn: waits at most timeout (0: not at all; < 0: no limit) if nothing is ready, then runs what

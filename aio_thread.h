@@ -150,7 +150,7 @@ template <class T, class L>
 inline int aio_run_threadsafe_typed_(struct aio_loop *loop, aio_time timeout, T *c, L &lvalue)
 {
     decltype(c->result) result;
-    int error = aio_run_threadsafe_(loop, timeout, (struct aio_coro *)(void *)c, offsetof(T, result), &result,
+    int error = aio_run_threadsafe_(loop, timeout, (struct aio_coro *)(void *)c, AIO_RESULT_OFFSET_IN_(T, c), &result,
                                     sizeof result);
     lvalue = result;
     return error;

@@ -1,6 +1,6 @@
 /* gcc -O0 warning: changes value from '[0-9]*' to
    clang -O0 warning: overflow converting case value to switch condition type
-   g++ -O0 error: narrowing conversion of '1099511627
+   g++ -O0 error: narrowing conversion of '[0-9]*'
    clang++ -O0 error: case value evaluates to [0-9]*, which cannot be narrowed
    An await inside a switch of the user's own. */
 #include "aio.h"
