@@ -41,7 +41,7 @@ lint:           ## more warnings than anybody needs, and cppcheck
 sizes:          ## bytes of code and RAM on small machines, for each cross compiler that is here
 	@BUILD='$(BUILD)' bench/sizes.sh
 
-bench:          ## builds and runs the suite beside its peers (15 minutes; QUICK=1: two; PEERS=, WORKLOADS=)
+bench:          ## builds and runs the suite beside its peers (long; QUICK=1: minutes; PEERS=, WORKLOADS=)
 	@CC='$(CC)' CXX='$(CXX)' BUILD='$(BUILD)' QUICK='$(QUICK)' PEERS='$(PEERS)' WORKLOADS='$(WORKLOADS)' bench/run
 
 # Programs that need no implementation of their own share a compiled one, to be built in a blink.

@@ -1,4 +1,4 @@
-# records.pl - the file results.json, for bench/run, which makes it, and bench/report and bench/charts, which read it:
+# records.pl - the file results.json, which bench/run makes, and bench/report and bench/charts read:
 #
 #     environment   what was run, where, on what, built how
 #     results       a record for each workload, parameters, unit and program: median, min, max and all runs
