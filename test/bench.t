@@ -15,7 +15,7 @@ bench() { perl -e 'alarm 100; exec @ARGV' bench/run --quick "$@" >"$tmp/log" 2>&
 says() { grep -q -e "$1" "$tmp/log"; }
 
 # records PERL: true of $r, which is results.json
-records() { perl -MJSON::PP -0777 -ne 'my $r = decode_json($_); exit !('"$1"')' "$results/results.json" 2>>"$tmp/log"; }
+records() { perl -MJSON::PP -0777 -ne 'my $r = decode_json($_); exit !do { '"$1"' }' "$results/results.json" 2>>"$tmp/log"; }
 
 if ! perl -MJSON::PP -e 1 >"$tmp/log" 2>&1; then
     skip 'benchmarks' 'no perl with JSON::PP'
