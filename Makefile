@@ -41,6 +41,9 @@ lint:           ## more warnings than anybody needs, and cppcheck
 sizes:          ## bytes of code and RAM on small machines, for each cross compiler that is here
 	@BUILD='$(BUILD)' bench/sizes.sh
 
+bench:          ## builds and runs the suite beside its peers (long; QUICK=1: minutes; PEERS=, WORKLOADS=)
+	@CC='$(CC)' CXX='$(CXX)' BUILD='$(BUILD)' QUICK='$(QUICK)' PEERS='$(PEERS)' WORKLOADS='$(WORKLOADS)' bench/run
+
 # Programs that need no implementation of their own share a compiled one, to be built in a blink.
 $(BUILD)/shared.a: test/shared.c $(wildcard test/*.h) $(HEADERS)
 	@mkdir -p $(@D)
@@ -62,4 +65,4 @@ $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h) test/poller.h $(HEADERS)
 clean:          ## removes what was built
 	rm -rf $(BUILD)
 
-.PHONY: help demo embedded examples programs check lint sizes test clean
+.PHONY: bench help demo embedded examples programs check lint sizes test clean
