@@ -686,7 +686,8 @@ struct aio_loop {
     struct aio_timer_slot_ *timers;     /* a 4-ary heap */
     uint32_t timer_count, timer_capacity, timer_seq;
     uint32_t timer_heap;                /* so many of them are the heap; behind it, those that were armed since the
-                                           clock was read: their deadline is a span still. See aio_timer_arm_after_ */
+                                           clock was read: their deadline is a span still. See aio_timer_arm_after_.
+                                           AIO_SMALL: the most there can be; all are the heap */
     struct aio_fd *fds;
     int fd_capacity;
     size_t fd_waiters;                  /* tasks that wait for descriptors */
@@ -3535,7 +3536,7 @@ static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_s
 /* There is a hole at i; the slot goes there, or, if that is not its place, up or down from there. */
 static void aio_timer_fill_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
-    uint32_t count = loop->timer_heap;
+    uint32_t count = AIO_SMALL ? loop->timer_count : loop->timer_heap;
     for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4) {
         aio_timer_put_(loop, i, loop->timers[(i - 1) / 4]);
         count = 0;                                  /* up is not down */
@@ -3616,7 +3617,7 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
     return aio_deadline_from_(loop->poller->now(loop), delay);
 }
 
-/* Adds one at the end, which is not in the heap yet. */
+/* Adds one at the end, which is not in the heap yet. (AIO_SMALL: is at once.) */
 static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time deadline,
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
@@ -3633,7 +3634,10 @@ static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time
     node->place = AIO_AT_TIMER_;
     node->link.fire = fire;
     node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
-    aio_timer_put_(loop, loop->timer_count++, slot);
+    if (AIO_SMALL)
+        aio_timer_fill_(loop, loop->timer_count++, slot);
+    else
+        aio_timer_put_(loop, loop->timer_count++, slot);
     return 0;
 }
 
@@ -3642,7 +3646,7 @@ static int aio_timer_arm_(struct aio_loop *loop, struct aio_node *node, aio_time
 {
     struct aio_timer_slot_ slot;
     int error = aio_timer_add_(loop, node, deadline, fire);
-    if (error || node->place != AIO_AT_TIMER_)
+    if (AIO_SMALL || error || node->place != AIO_AT_TIMER_)
         return error;
     slot = loop->timers[loop->timer_count - 1];
     aio_timer_put_(loop, loop->timer_count - 1, loop->timers[loop->timer_heap]);
@@ -3671,8 +3675,8 @@ static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
     if (!armed)
         return;
     loop->timer_count = last;
-    if (i < loop->timer_heap) {
-        uint32_t hole = --loop->timer_heap;
+    if (AIO_SMALL || i < loop->timer_heap) {
+        uint32_t hole = AIO_SMALL ? last : --loop->timer_heap;
         if (i != hole)
             aio_timer_fill_(loop, i, loop->timers[hole]);
         i = hole;
@@ -3699,7 +3703,7 @@ static void aio_timers_settle_(struct aio_loop *loop, aio_time now)
 /* The same for those who want to know a deadline between two looks. */
 static void aio_timers_settle_now_(struct aio_loop *loop)
 {
-    if (loop->timer_heap != loop->timer_count)
+    if (!AIO_SMALL && loop->timer_heap != loop->timer_count)
         aio_timers_settle_(loop, loop->poller->now(loop));
 }
 
@@ -3710,7 +3714,7 @@ static void aio_timers_fire_(struct aio_loop *loop)
         return;                                     /* a clock made of a counter that wraps is looked at all the same */
     now = loop->poller->now(loop);
     aio_timers_settle_(loop, now);
-    while (loop->timer_heap && !aio_time_before_(now, loop->timers[0].deadline)) {
+    while ((AIO_SMALL ? loop->timer_count : loop->timer_heap) && !aio_time_before_(now, loop->timers[0].deadline)) {
         struct aio_node *node = loop->timers[0].node;
         aio_timer_disarm_(loop, node);
         node->link.fire(loop, node);
@@ -4269,6 +4273,17 @@ static AIO_COLD_ void aio_task_unmake_(struct aio_loop *loop, struct aio_task *t
     aio_discard_(c);
 }
 
+/* The life of a task that nothing unusual happens to: it is made, ends with somebody who waits for it, and is
+   released. For that, AIO_QUICK_, each step has a short way, without a call in it; all else goes the long way.
+   A condition for each field: in one expression, compilers join those of neighbours, and a load that is wider than
+   the stores before it waits until these have left for the cache (for ten cycles or more). */
+#define AIO_QUICK_ (!AIO_SMALL && !AIO_DEBUG && AIO_POOL)
+#if AIO_SMALL
+#define AIO_LONG_WAY_                   /* there is no other */
+#else
+#define AIO_LONG_WAY_ AIO_NOINLINE_
+#endif
+
 static inline void aio_task_fill_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c, int refs)
 {
     task->leaf = c;
@@ -4316,7 +4331,7 @@ AIO_API_ struct aio_coro *aio_taskable_(struct aio_coro *c)
     return c;
 }
 
-static AIO_NOINLINE_ struct aio_coro *aio_task_new_slow_(struct aio_loop *loop, struct aio_coro *c, int refs)
+static AIO_LONG_WAY_ struct aio_coro *aio_task_new_slow_(struct aio_loop *loop, struct aio_coro *c, int refs)
 {
     struct aio_task *task;
     if (!c)
@@ -4333,11 +4348,6 @@ static AIO_NOINLINE_ struct aio_coro *aio_task_new_slow_(struct aio_loop *loop, 
     return c;
 }
 
-/* The life of a task that nothing unusual happens to: it is made, ends with somebody who waits for it, and is
-   released. For that, AIO_QUICK_, each step has a short way, without a call in it; all else goes the long way.
-   A condition for each field: in one expression, compilers join those of neighbours, and a load that is wider than
-   the stores before it waits until these have left for the cache (for ten cycles or more). */
-#define AIO_QUICK_ (!AIO_SMALL && !AIO_DEBUG && AIO_POOL)
 
 AIO_API_ struct aio_coro *aio_task_new_(struct aio_loop *loop, struct aio_coro *c, int refs)
 {
@@ -4399,7 +4409,7 @@ static unsigned aio_refs_owed_(const struct aio_task *task, const struct aio_loo
            (loop && loop->debug && loop->current == task);
 }
 
-static AIO_NOINLINE_ void aio_release_slow_(struct aio_coro *c)
+static AIO_LONG_WAY_ void aio_release_slow_(struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
     if (!task)
@@ -4580,7 +4590,7 @@ static inline void aio_notify_all_(struct aio_node **head, struct aio_coro *c)
 }
 
 static bool aio_task_closing_(const struct aio_loop *loop, const struct aio_task *task);
-static AIO_NOINLINE_ void aio_task_finish_slow_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
+static AIO_LONG_WAY_ void aio_task_finish_slow_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *root)
 {
     if (aio_unlikely_(task->node.flags & AIO_N_MUST_CANCEL_) && !root->error)
         root->error = AIO_ECANCELED;                /* asked to end, it ended without noticing */
@@ -4683,7 +4693,7 @@ static inline bool aio_await_task_quickly_(struct aio_coro *self, struct aio_cor
     return true;
 }
 
-static AIO_NOINLINE_ struct aio_coro *aio_await_slower_(struct aio_coro *self, struct aio_coro *c);
+static AIO_LONG_WAY_ struct aio_coro *aio_await_slower_(struct aio_coro *self, struct aio_coro *c);
 AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c)
 {
     if (AIO_QUICK_ && aio_likely_(c != NULL) && c->flags & AIO_F_ROOT_ && aio_likely_(aio_await_task_quickly_(self, c)))
@@ -7839,7 +7849,7 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
     else if (timeout != 0 && loop->timer_count) {
         aio_time now = loop->poller->now(loop), left;
         aio_timers_settle_(loop, now);
-        left = loop->timer_heap ? aio_time_until_(now, loop->timers[0].deadline) : timeout;
+        left = AIO_SMALL || loop->timer_heap ? aio_time_until_(now, loop->timers[0].deadline) : timeout;
         if (timeout < 0 || left < timeout)
             timeout = left;
     }
@@ -8063,6 +8073,7 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     int error;
     aio_memset_(loop, 0, sizeof *loop);
     loop->tail = &loop->head;
+    loop->timer_heap = AIO_SMALL ? UINT32_MAX : 0;
     loop->poller = options && options->poller ? options->poller : poller;
     loop->on_error = options && options->on_error ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
@@ -8314,7 +8325,8 @@ static void aio_loop_free_(struct aio_loop *loop)
     aio_block_free_(loop->fds, (size_t)loop->fd_capacity * sizeof *loop->fds);
     loop->timers = NULL;
     loop->fds = NULL;
-    loop->timer_count = loop->timer_heap = loop->timer_capacity = 0;
+    loop->timer_count = loop->timer_capacity = 0;
+    loop->timer_heap = AIO_SMALL ? UINT32_MAX : 0;
     loop->fd_capacity = 0;
     loop->head = NULL;
     loop->tail = &loop->head;
