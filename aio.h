@@ -3621,13 +3621,12 @@ static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
     struct aio_timer_slot_ slot;
-    node->place = AIO_AT_NEVER_;
-    if (deadline == AIO_FOREVER)
+    if (deadline == AIO_FOREVER) {
+        node->place = AIO_AT_NEVER_;
         return 0;
-    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop)) {
-        node->place = AIO_AT_NOTHING_;
-        return AIO_ENOMEM;
     }
+    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+        return AIO_ENOMEM;                              /* a task that runs still has the place of those that do */
     slot.deadline = deadline;
     slot.node = node;
     node->place = AIO_AT_TIMER_;
