@@ -3622,13 +3622,12 @@ static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
     struct aio_timer_slot_ slot;
-    node->place = AIO_AT_NEVER_;
-    if (deadline == AIO_FOREVER)
+    if (deadline == AIO_FOREVER) {
+        node->place = AIO_AT_NEVER_;
         return 0;
-    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop)) {
-        node->place = AIO_AT_NOTHING_;
-        return AIO_ENOMEM;
     }
+    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+        return AIO_ENOMEM;                              /* a task that runs still has the place of those that do */
     slot.deadline = deadline;
     slot.node = node;
     node->place = AIO_AT_TIMER_;
@@ -7874,7 +7873,7 @@ static inline struct aio_node *aio_ready_pop_(struct aio_loop *loop)
 static int aio_turns_pause_(struct aio_loop *loop, aio_time timeout, bool last)
 {
     int error = aio_look_(loop, timeout);
-    if (last && !loop->turn_end.place) {
+    if (error >= 0 && last && !loop->turn_end.place) {
         loop->turn_end.flags = AIO_N_CALLBACK_;
         aio_ready_add_(loop, &loop->turn_end);
     }
@@ -7889,7 +7888,8 @@ static int aio_turns_pause_(struct aio_loop *loop, aio_time timeout, bool last)
 static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_coro *until, bool one)
 {
     struct aio_node *node;
-    int error = 0, ran = 0;
+    unsigned ran = 0;
+    int error = 0;
     loop->running = one ? 1 : 2;
     if (one)
         error = aio_turns_pause_(loop, timeout, true);
@@ -7897,7 +7897,7 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
         node = loop->head;
         if (aio_unlikely_(!node || --loop->left < 0)) {
             bool last = one || (until ? until->pc == AIO_PC_DONE_ : loop->stopping);
-            ran += AIO_LOOK_EVERY_ - loop->left - (node != NULL);
+            ran += (unsigned)(AIO_LOOK_EVERY_ - loop->left - (node != NULL));
             error = aio_turns_pause_(loop, last ? 0 : timeout, last);
             continue;
         }
@@ -7914,7 +7914,14 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
         }
     }
     loop->current = NULL;
-    return error < 0 ? error : ran + AIO_LOOK_EVERY_ - ++loop->left;
+    if (error < 0) {
+        if (loop->turn_end.place)                   /* the next run is not to end here */
+            aio_ready_remove_(loop, &loop->turn_end);
+        loop->turn_end.place = AIO_AT_NOTHING_;
+        return error;
+    }
+    ran += (unsigned)(AIO_LOOK_EVERY_ - ++loop->left);
+    return (int)(ran & INT_MAX);                    /* a long run has more than an int can count */
 }
 
 #if AIO_DEBUG
@@ -7984,9 +7991,11 @@ AIO_API_ int aio_loop_turn(struct aio_loop *loop, aio_time timeout)
 static int aio_loop_run_(struct aio_loop *loop, struct aio_coro *until)
 {
     int error = aio_loop_enter_(loop);
+    bool stopped;
     if (error)
         return error;
-    error = aio_turns_(loop, -1, until, !until && loop->stopping);
+    stopped = !until && loop->stopping;
+    error = aio_turns_(loop, stopped ? 0 : -1, until, stopped);
     if (!until)
         loop->stopping = 0;
     aio_loop_leave_(loop);

@@ -81,7 +81,37 @@ TEST(run_forever_and_stop)
     CHECK_INT(aio_loop_call_soon(&loop, &soon), AIO_EBUSY);
     CHECK_INT(aio_loop_run_forever(&loop), 0);
     CHECK_NOTES("soon ");
+    began = aio_loop_time(&loop);
+    aio_loop_stop(&loop);                               /* the same with nothing that is ready */
+    CHECK_INT(aio_loop_run_forever(&loop), 0);
+    CHECK(aio_loop_time(&loop) - began < AIO_SEC(5));
     CHECK(aio_callback_cancel(&late) && !aio_callback_cancel(&late) && !aio_callback_cancel(&soon));
+    CHECK_INT(aio_loop_close(&loop), 0);
+}
+
+/* A turn that the poller has ended with an error leaves nothing behind that would end the next run. */
+static int waits_left;
+static int failing_wait(struct aio_loop *loop, aio_time timeout)
+{
+    return waits_left && --waits_left == 0 ? AIO_EIO : test_poller()->wait(loop, timeout);
+}
+
+TEST(run_after_a_poller_error)
+{
+    struct aio_poller poller = *test_poller();
+    struct aio_loop loop;
+    int sum = 0, turns = 0, error;
+    poller.wait = failing_wait;
+    CHECK_INT(aio_loop_init_(&loop, &net_options, &poller), 0);
+    do {
+        waits_left = ++turns;                           /* which of its waits fails: until none does */
+        error = aio_loop_turn(&loop, 1);
+        CHECK(error == 0 || error == AIO_EIO);
+        CHECK_INT(aio_loop_run_until_complete(&loop, sum, aio_new(add, turns, 2, AIO_MS(1))),
+                  error == 0 ? AIO_EIO : 0);
+        CHECK_INT(sum, error == 0 ? 0 : turns + 2);
+    } while (error);
+    CHECK(turns > 1);
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
@@ -570,7 +600,8 @@ TEST(posts_from_a_signal_handler)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(run_until_complete), T(run_forever_and_stop), T(stop_while_completing), T(closed),
+    RUN(argc, argv, T(run_until_complete), T(run_forever_and_stop), T(run_after_a_poller_error),
+        T(stop_while_completing), T(closed),
         T(leftovers_in_order), T(callbacks_outlive_the_loop), T(posted_while_closing), T(posted_before_a_fork),
         T(turns_in_a_foreign_loop), T(work_between_turns),
         T(a_turn_waits_so_long), T(no_spin_in_a_foreign_loop), T(interleaved), T(one_after_another),

@@ -252,9 +252,37 @@ TEST(other_threads)
     CHECK_NOTES("--");
 }
 
+/* A sleep that has found no slot has not moved the task from where those that run are: a cancel of its own is noted
+   and strikes at the next await, once. */
+struct no_slot { AIO_FRAME(int); int i, error; };
+static AIO_CORO(no_slot)
+{
+    AIO_BEGIN;
+    for (; self->i < AIO_TIMERS; self->i++)
+        CHECK_INT(aio_loop_call_later(aio_loop_current(), &callbacks[self->i], 1000), 0);
+    AIO_TRY(self->error, aio_sleep(50));
+    CHECK_INT(self->error, AIO_ENOMEM);
+    CHECK(aio_task_cancel(aio_current_task()));
+    AIO_CATCH(self->error, aio_sleep(0));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(aio_task_uncancel(aio_current_task()), 0);
+    AIO_AWAIT(aio_sleep(0));
+    AIO_RETURN(7);
+    AIO_FINALLY;
+    for (self->i = 0; self->i < AIO_TIMERS; self->i++)
+        aio_callback_cancel(&callbacks[self->i]);
+    AIO_END;
+}
+TEST(no_slot)
+{
+    int result = 0;
+    CHECK_INT(aio_run(result, aio_new(no_slot)), 0);
+    CHECK_INT(result, 7);
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(without_malloc), T(the_pool_runs_out_and_recovers), T(the_pool_runs_out_at_an_await),
         T(large_frames), T(large_objects_outlive_the_loop), T(timers_run_out_and_come_back),
-        T(timers_of_two_loops), T(other_threads));
+        T(timers_of_two_loops), T(other_threads), T(no_slot));
 }
