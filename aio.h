@@ -4707,7 +4707,7 @@ static struct aio_coro *aio_await_slower_(struct aio_coro *self, struct aio_coro
     if (aio_likely_(aio_is_task_or_future_(c)))
         return aio_await_target_(self, c, true);
     if (c->flags & AIO_F_UNIT_)
-        return aio_park_yield(self) ? aio_constant_(aio_canceled_) : NULL;
+        return aio_await_yield_(self);
     aio_expect_unrun_(c);
     if (AIO_MAX_DIRECT == 0 || !aio_thread_.loop->depth)
         return aio_await_deep_(self, c);
@@ -7870,9 +7870,11 @@ static inline struct aio_node *aio_ready_pop_(struct aio_loop *loop)
 }
 
 /* Looks. If this is to be the last turn, what is queued then is all of it: a mark behind that says where it ends. */
-static int aio_turns_pause_(struct aio_loop *loop, aio_time timeout, bool last)
+static int aio_turns_pause_(struct aio_loop *loop, aio_time timeout, bool last, bool one)
 {
     int error = aio_look_(loop, timeout);
+    if (last && !one)
+        error = 0;                                  /* the run is over: what came of it counts */
     if (error >= 0 && last && !loop->turn_end.place) {
         loop->turn_end.flags = AIO_N_CALLBACK_;
         aio_ready_add_(loop, &loop->turn_end);
@@ -7892,13 +7894,13 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
     int error = 0;
     loop->running = one ? 1 : 2;
     if (one)
-        error = aio_turns_pause_(loop, timeout, true);
+        error = aio_turns_pause_(loop, timeout, true, true);
     while (error >= 0) {
         node = loop->head;
         if (aio_unlikely_(!node || --loop->left < 0)) {
             bool last = one || (until ? until->pc == AIO_PC_DONE_ : loop->stopping);
-            ran += (unsigned)(AIO_LOOK_EVERY_ - loop->left - (node != NULL));
-            error = aio_turns_pause_(loop, last ? 0 : timeout, last);
+            ran += (unsigned)(AIO_LOOK_EVERY_ - loop->left - (node != NULL));   /* then it has counted below 0 */
+            error = aio_turns_pause_(loop, last ? 0 : timeout, last, one);
             continue;
         }
         if (AIO_BARE_)

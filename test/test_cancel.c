@@ -461,6 +461,27 @@ static AIO_CORO(cancels_then_waits)
     AIO_END;
 }
 
+/* Who yields with a cancel pending has its turn out, as in asyncio, however the file is compiled. */
+struct says { AIO_FRAME(void); };
+static AIO_CORO(says)
+{
+    AIO_BEGIN;
+    note("other ");
+    AIO_END;
+}
+
+CORO_TEST(oneself_then_yielding, int error;)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_spawn(aio_new(says)), 0);
+    CHECK(aio_task_cancel(aio_current_task()), "not cancelled");
+    AIO_CATCH(self->error, aio_sleep(0));
+    note("caught%d ", self->error);
+    CHECK_NOTES("other caught-125 ");
+    CHECK_INT(aio_task_uncancel(aio_current_task()), 0);
+    AIO_END;
+}
+
 CORO_TEST(oneself_then_waiting, struct waits *task; struct cancels_then_waits *waiter; int error;)
 {
     AIO_BEGIN;
@@ -913,7 +934,7 @@ int main(int argc, char **argv)
 {
     RUN(argc, argv, T(plain), T(before_first_step), T(swallowed), T(own_through_a_child), T(somebody_elses),
         T(forwarded), T(forwarded_and_swallowed), T(cleanup_takes), T(cleanup_before_first_step), T(replaced),
-        T(oneself), T(oneself_without_suspending), T(oneself_then_waiting), T(against_wake_up),
+        T(oneself), T(oneself_without_suspending), T(oneself_then_yielding), T(oneself_then_waiting), T(against_wake_up),
         T(against_task_wake_up), T(during_cleanup), T(second_cancel_in_cleanup),
         T(cancel_replaces_error), T(shield), T(chain_of_tasks), T(many_sleepers), T(walk_once), T(walk_twice));
 }
