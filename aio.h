@@ -1251,8 +1251,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 /* The same where no result was taken, which could be in a local variable. If there is more to do than a free, the
    body returns, and the loop comes back to it at once: as the last thing that a function does, a call costs nothing
    where it is not made, while one in the middle makes compilers save registers on every path (7 instructions of a
-   resumption that yields, which has 56). The goto, which never happens, tells gcc that any await may follow any other: without it
-   -Wmaybe-uninitialized misses locals that are used behind an await. */
+   resumption that yields, which has 56). The goto, which never happens, tells gcc that any await may follow any
+   other: without it -Wmaybe-uninitialized misses locals that are used behind an await. */
 #if AIO_SMALL
 #define AIO_LEAVE_FAR_ AIO_LEAVE_
 #else
