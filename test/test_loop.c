@@ -89,6 +89,34 @@ TEST(run_forever_and_stop)
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
+/* Whichever of those that are queued is taken back, the others come in their order, and so does a later one. */
+static void note_name(struct aio_callback *callback) { note("%s ", (const char *)callback->arg); }
+TEST(taken_out_of_the_queue)
+{
+    static const char *const left[] = { "b c d ", "a c d ", "a b d ", "d " };
+    struct aio_callback callbacks[4];
+    struct aio_loop loop;
+    unsigned i, k;
+    CHECK_INT(aio_loop_init(&loop, &net_options), 0);
+    for (i = 0; i < 4; i++) {
+        for (k = 0; k < 4; k++) {
+            static const char *const names[] = { "a", "b", "c", "d" };
+            memset(&callbacks[k], 0, sizeof callbacks[k]);
+            callbacks[k].fn = note_name;
+            callbacks[k].arg = (void *)(uintptr_t)names[k];
+        }
+        for (k = 0; k < 3; k++)
+            CHECK_INT(aio_loop_call_soon(&loop, &callbacks[k]), 0);
+        for (k = 0; k < 3; k++)
+            if (i == k || i == 3)                       /* one of them, or all */
+                CHECK(aio_callback_cancel(&callbacks[k]) && !aio_callback_pending(&callbacks[k]));
+        CHECK_INT(aio_loop_call_soon(&loop, &callbacks[3]), 0);
+        CHECK_INT(aio_loop_turn(&loop, 0), i < 3 ? 3 : 1);
+        CHECK_NOTES(left[i]);
+    }
+    CHECK_INT(aio_loop_close(&loop), 0);
+}
+
 /* A turn that the poller has ended with an error leaves nothing behind that would end the next run. */
 static int waits_left;
 static int failing_wait(struct aio_loop *loop, aio_time timeout)
@@ -600,7 +628,7 @@ TEST(posts_from_a_signal_handler)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(run_until_complete), T(run_forever_and_stop), T(run_after_a_poller_error),
+    RUN(argc, argv, T(run_until_complete), T(run_forever_and_stop), T(taken_out_of_the_queue), T(run_after_a_poller_error),
         T(stop_while_completing), T(closed),
         T(leftovers_in_order), T(callbacks_outlive_the_loop), T(posted_while_closing), T(posted_before_a_fork),
         T(turns_in_a_foreign_loop), T(work_between_turns),
