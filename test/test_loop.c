@@ -93,18 +93,18 @@ TEST(run_forever_and_stop)
 static void note_name(struct aio_callback *callback) { note("%s ", (const char *)callback->arg); }
 TEST(taken_out_of_the_queue)
 {
+    static const char *const names[] = { "a", "b", "c", "d" };
     static const char *const left[] = { "b c d ", "a c d ", "a b d ", "d " };
     struct aio_callback callbacks[4];
     struct aio_loop loop;
     unsigned i, k;
     CHECK_INT(aio_loop_init(&loop, &net_options), 0);
-    for (i = 0; i < 4; i++) {
-        for (k = 0; k < 4; k++) {
-            static const char *const names[] = { "a", "b", "c", "d" };
-            memset(&callbacks[k], 0, sizeof callbacks[k]);
-            callbacks[k].fn = note_name;
-            callbacks[k].arg = (void *)(uintptr_t)names[k];
-        }
+    memset(callbacks, 0, sizeof callbacks);
+    for (k = 0; k < 4; k++) {
+        callbacks[k].fn = note_name;
+        callbacks[k].arg = (void *)(uintptr_t)names[k];
+    }
+    for (i = 0; i < 4; i++) {                           /* again and again: old links are in them */
         for (k = 0; k < 3; k++)
             CHECK_INT(aio_loop_call_soon(&loop, &callbacks[k]), 0);
         for (k = 0; k < 3; k++)
