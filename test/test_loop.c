@@ -93,14 +93,14 @@ TEST(run_forever_and_stop)
 static void note_name(struct aio_callback *callback) { note("%s ", (const char *)callback->arg); }
 TEST(taken_out_of_the_queue)
 {
-    static const char *const names[] = { "a", "b", "c", "d" };
-    static const char *const left[] = { "b c d ", "a c d ", "a b d ", "d " };
-    struct aio_callback callbacks[4];
+    static const char *const names[] = { "a", "b", "c", "d", "e" };
+    static const char *const left[] = { "b c d ", "a c e ", "a b d ", "e " };
+    struct aio_callback callbacks[5];
     struct aio_loop loop;
     unsigned i, k;
     CHECK_INT(aio_loop_init(&loop, &net_options), 0);
     memset(callbacks, 0, sizeof callbacks);
-    for (k = 0; k < 4; k++) {
+    for (k = 0; k < 5; k++) {
         callbacks[k].fn = note_name;
         callbacks[k].arg = (void *)(uintptr_t)names[k];
     }
@@ -110,7 +110,7 @@ TEST(taken_out_of_the_queue)
         for (k = 0; k < 3; k++)
             if (i == k || i == 3)                       /* one of them, or all */
                 CHECK(aio_callback_cancel(&callbacks[k]) && !aio_callback_pending(&callbacks[k]));
-        CHECK_INT(aio_loop_call_soon(&loop, &callbacks[3]), 0);
+        CHECK_INT(aio_loop_call_soon(&loop, &callbacks[3 + i % 2]), 0);
         CHECK_INT(aio_loop_turn(&loop, 0), i < 3 ? 3 : 1);
         CHECK_NOTES(left[i]);
     }
