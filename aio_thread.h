@@ -889,7 +889,7 @@ static int aio_visit_release_(struct aio_visit_ *visit)
     int error = aio_task_error_(visit->c);
     AIO_EXPECT_(visit->c->up.task->node.refs == 1, "a handle is left of a task in the memory of another thread",
                 visit->c);
-    aio_release_(visit->c);
+    aio_release_(visit->c, 0);
     return error;
 }
 
@@ -915,7 +915,7 @@ static void aio_visit_start_(struct aio_callback *callback)
     int error = 0;
     aio_visit_lock_();
     if (visit->state == AIO_VISIT_POSTED_ && !callback->loop->closing) {
-        if (aio_task_new_(callback->loop, aio_taskable_(visit->c), 2)) {
+        if (aio_task_new_(callback->loop, aio_taskable_(visit->c))) {
             visit->state = AIO_VISIT_RUNNING_;
             aio_add_done_callback_(visit->c, &visit->ended);
         } else
