@@ -491,7 +491,6 @@ enum {
 enum {
     AIO_F_CORO_ = 1,                    /* a coroutine object. A zeroed header is a future */
     AIO_F_PLACED_ = 2,                  /* its storage is the user's */
-    AIO_F_PROXY_ = 4,                   /* a deadline or a shield around something else */
     AIO_F_ROOT_ = 8,                    /* it is a task: up.task is its record */
     AIO_F_FINALLY_ = 16,                /* its FINALLY is running */
     AIO_F_OPEN_ = 32,                   /* scopes are open in it: groups, timeouts, generators */
@@ -1463,15 +1462,24 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
 enum { AIO_WAIT_FOR_, AIO_SHIELD_, AIO_WRAP_ /* no more than a task of something that cannot be one */ };
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset,
                                                        size_t size, aio_time timeout, int kind);
+AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_wait_for_new_(struct aio_coro *inner, size_t offset,
+                                                          size_t size, aio_time timeout);
+static inline AIO_MUST_USE_ struct aio_coro *aio_proxy_make_(struct aio_coro *inner, size_t offset,
+                                                             size_t size, aio_time timeout, int kind)
+{
+    if (!AIO_SMALL && kind == AIO_WAIT_FOR_)
+        return aio_wait_for_new_(inner, offset, size, timeout);
+    return aio_proxy_new_(inner, offset, size, timeout, kind);
+}
 #ifndef __cplusplus
-#define AIO_PROXY_(x, timeout, kind) AIO_UNTAKEN_(aio_as_(x, aio_proxy_new_(aio_of_(x), \
+#define AIO_PROXY_(x, timeout, kind) AIO_UNTAKEN_(aio_as_(x, aio_proxy_make_(aio_of_(x), \
     AIO_RESULT_OFFSET_(x), AIO_RESULT_SIZE_(x), (timeout), (kind))))
 #else
 }
 template <class T> inline AIO_MUST_USE_ T *aio_proxy_(T *x, aio_time timeout, int kind)
 {
-    return (T *)(void *)aio_proxy_new_((struct aio_coro *)(void *)x, AIO_RESULT_OFFSET_IN_(T, x),
-                                       AIO_RESULT_SIZE_(x), timeout, kind);
+    return (T *)(void *)aio_proxy_make_((struct aio_coro *)(void *)x, AIO_RESULT_OFFSET_IN_(T, x),
+                                        AIO_RESULT_SIZE_(x), timeout, kind);
 }
 extern "C" {
 #define AIO_PROXY_(x, timeout, kind) aio_proxy_((x), (timeout), (kind))
@@ -3184,7 +3192,7 @@ static struct aio_object_ *aio_object_of_(const struct aio_coro *c)
 
 static bool aio_has_origin_(const struct aio_coro *c)
 {
-    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
+    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_UNIT_));
 }
 
 static const char *aio_type_file_(const struct aio_coro *c)
@@ -3230,7 +3238,12 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
     struct aio_object_ *object = (struct aio_object_ *)memory - 1;
     struct aio_coro *c = (struct aio_coro *)memory;
     const struct aio_type *type = c->type;
+    uintptr_t at = (uintptr_t)type - (uintptr_t)c;      /* a proxy has its type in itself */
+    bool own = at < object->size && object->size - at >= sizeof *type;
+    struct aio_type kept;
     (void)size;
+    if (own)
+        kept = *type;
     if (object->next)
         object->next->prev = object->prev;
     if (object->prev)
@@ -3239,6 +3252,8 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
         aio_thread_.objects = object->next;
     aio_thread_.held -= object->size;
     aio_memset_(memory, 0xa5, object->size);
+    if (own)
+        *(struct aio_type *)(void *)((char *)memory + at) = kept;
     c->type = type;
     c->flags = AIO_F_DEAD_;
     aio_quarantine_put_(object);
@@ -3617,6 +3632,20 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
     return aio_deadline_from_(loop->poller->now(loop), delay);
 }
 
+/* Adds one at the end, where there is room. */
+static inline void aio_timer_push_(struct aio_loop *loop, struct aio_timer_slot_ slot,
+                                   void (*fire)(struct aio_loop *, struct aio_node *))
+{
+    struct aio_node *node = slot.node;
+    node->place = AIO_AT_TIMER_;
+    node->link.fire = fire;
+    node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
+    if (AIO_SMALL)
+        aio_timer_fill_(loop, loop->timer_count++, slot);
+    else
+        aio_timer_put_(loop, loop->timer_count++, slot);
+}
+
 /* Adds one at the end, which is not in the heap yet. (AIO_SMALL: is at once.) */
 static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time deadline,
                           void (*fire)(struct aio_loop *, struct aio_node *))
@@ -3630,13 +3659,7 @@ static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time
         return AIO_ENOMEM;                              /* a task that runs still has the place of those that do */
     slot.deadline = deadline;
     slot.node = node;
-    node->place = AIO_AT_TIMER_;
-    node->link.fire = fire;
-    node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
-    if (AIO_SMALL)
-        aio_timer_fill_(loop, loop->timer_count++, slot);
-    else
-        aio_timer_put_(loop, loop->timer_count++, slot);
+    aio_timer_push_(loop, slot, fire);
     return 0;
 }
 
@@ -3682,6 +3705,31 @@ static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
     }
     if (i != last)
         aio_timer_put_(loop, i, loop->timers[last]);
+}
+
+/* The two without a call in them, for timeouts that are mostly taken back before the clock is read. False: the case
+   is not the usual one, and goes the long way. */
+static inline bool aio_timer_arm_quickly_(struct aio_loop *loop, struct aio_node *node, aio_time delay,
+                                          void (*fire)(struct aio_loop *, struct aio_node *))
+{
+    struct aio_timer_slot_ slot;
+    if (AIO_SMALL || delay < AIO_UNITS_ / 1000000 || delay == AIO_FOREVER ||
+        loop->timer_count == loop->timer_capacity)
+        return false;
+    slot.deadline = delay;
+    slot.node = node;
+    aio_timer_push_(loop, slot, fire);
+    return true;
+}
+
+static inline bool aio_timer_disarm_quickly_(struct aio_loop *loop, struct aio_node *node)
+{
+    uint32_t last = loop->timer_count - 1;
+    if (AIO_SMALL || node->place != AIO_AT_TIMER_ || node->u.timer.index != last || last < loop->timer_heap)
+        return false;
+    loop->timer_count = last;
+    node->place = AIO_AT_NOTHING_;
+    return true;
 }
 
 /* Those that were armed since the clock was read get their deadlines, and their places in the heap. */
@@ -4201,14 +4249,11 @@ AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc) { return aio_threa
 AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self) { return aio_thread_.scopes->way_out(self); }
 
 /* Gives back a frame, whatever it is made of. Tasks, futures and constants are borrowed. */
-static void aio_proxy_free_(struct aio_coro *c);
-static bool aio_is_op_(const struct aio_coro *c) { return c->type && !c->type->size && !(c->flags & AIO_F_PROXY_); }
+static bool aio_is_op_(const struct aio_coro *c) { return c->type && !c->type->size; }
 static inline void aio_op_free_(struct aio_op_ *op);
 static void aio_frame_free_(struct aio_coro *c)
 {
-    if (c->flags & AIO_F_PROXY_)
-        aio_proxy_free_(c);
-    else if (aio_is_op_(c))
+    if (aio_is_op_(c))
         aio_op_free_((struct aio_op_ *)(void *)c);
     else if (!(c->flags & AIO_F_PLACED_))
         aio_free_pooled_(c);
@@ -4244,16 +4289,12 @@ static inline void aio_expect_unrun_(const struct aio_coro *c)
         aio_expect_unrun_slow_(c);
 }
 
-static struct aio_coro *aio_proxy_inner_(struct aio_coro *c);
-#if AIO_STRINGS
-static const char *aio_proxy_name_(const struct aio_coro *c);
-#else
-#define aio_proxy_name_(c) aio_type_name_(c)
-#endif
+static bool aio_is_proxy_(const struct aio_coro *c);
+static struct aio_coro *aio_proxy_inner_(const struct aio_coro *c);
 AIO_API_ void aio_discard_(struct aio_coro *c)
 {
     while (c && !(c->flags & AIO_F_UNIT_) && !aio_is_task_or_future_(c)) {
-        struct aio_coro *inner = c->flags & AIO_F_PROXY_ ? aio_proxy_inner_(c) : NULL;
+        struct aio_coro *inner = aio_is_proxy_(c) ? aio_proxy_inner_(c) : NULL;
         aio_expect_unrun_(c);
         c->pc = AIO_PC_DONE_;
         aio_frame_free_(c);
@@ -4461,7 +4502,7 @@ AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
     struct aio_task *task = aio_task_of_(c);
     if (task && task->extension && task->extension->name)
         return task->extension->name;
-    return c && c->flags & AIO_F_PROXY_ ? aio_proxy_name_(c) : aio_type_name_(c);
+    return aio_type_name_(c);
 }
 
 AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name)
@@ -4972,30 +5013,34 @@ static int aio_deadline_end_(struct aio_loop *loop, struct aio_deadline_ *deadli
     return AIO_ETIMEDOUT;
 }
 
-/* Stands in front of the header of the proxy, whose result lies where that of the inner one does. */
+/* Stands behind the result of the proxy, which lies where that of the inner one does. Each proxy has a type of its own,
+   in itself, so that it is freed as any frame is, and what awaits it need not know that there are proxies: with a
+   flag for them, to arm a timeout and take it back was 90 instructions longer. */
 struct aio_proxy_ {
-    struct aio_deadline_ deadline;
+    struct aio_type type;               /* first: the header's */
     struct aio_coro *inner;
     aio_time timeout;
-    unsigned offset, size;              /* of the result */
-    const char *name;                   /* of what is inside */
-    union { long double align; char bytes[16]; } u;     /* the header behind it is aligned too */
+    size_t offset, size;                /* of the result */
+    struct aio_deadline_ deadline;
 };
 
-static struct aio_proxy_ *aio_proxy_of_(struct aio_coro *c) { return (struct aio_proxy_ *)(void *)c - 1; }
-static struct aio_coro *aio_proxy_inner_(struct aio_coro *c) { return aio_proxy_of_(c)->inner; }
-static void aio_proxy_free_(struct aio_coro *c)
+static bool aio_is_proxy_(const struct aio_coro *c)
 {
-    struct aio_proxy_ *proxy = aio_proxy_of_(c);
-    c->flags = AIO_F_DEAD_;
-    aio_free_(proxy, sizeof *proxy + proxy->offset + proxy->size);
+    return c->type && (uintptr_t)c->type - (uintptr_t)c < c->type->size;
 }
+
+static struct aio_proxy_ *aio_proxy_of_(const struct aio_coro *c)
+{
+    return (struct aio_proxy_ *)(uintptr_t)c->type;
+}
+
+static struct aio_coro *aio_proxy_inner_(const struct aio_coro *c) { return aio_proxy_of_(c)->inner; }
 
 /* Starts a coroutine object, or, with an error, lets it run only its FINALLY: it was accepted. */
 static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *inner, int error)
 {
     if (!error)
-        return aio_await_(c, inner);
+        return AIO_HOT_(aio_await_)(c, inner);
     if (inner->flags & AIO_F_UNIT_)
         return error == AIO_ENOMEM ? aio_constant_(aio_nomem_) : aio_constant_(aio_canceled_);
     aio_expect_unrun_(inner);
@@ -5012,14 +5057,25 @@ static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *in
    to come for a request to strike at, it ends with that, and not as if it had never got it. */
 static AIO_NOINLINE_ void aio_proxy_granted_(const struct aio_coro *c)
 {
-    while ((c->flags & (AIO_F_PROXY_ | AIO_F_ROOT_)) == AIO_F_PROXY_)
+    while (aio_is_proxy_(c) && !(c->flags & AIO_F_ROOT_))
         c = c->up.caller;
-    if (c->flags & AIO_F_PROXY_)
+    if (aio_is_proxy_(c))
         c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
 }
 
+/* A word is the most that most results have, and what the frames of all of them have: without a library call. */
+static inline void aio_proxy_take_(struct aio_coro *c, const struct aio_proxy_ *proxy, const struct aio_coro *ret)
+{
+    void *to = (char *)c + proxy->offset;
+    const void *from = (const char *)ret + proxy->offset;
+    if (AIO_SMALL || aio_unlikely_(proxy->size > sizeof(void *)))
+        aio_memcpy_(to, from, proxy->size);
+    else if (proxy->size)
+        aio_memcpy_(to, from, sizeof(void *));
+}
+
 /* The end: the result and the error of ret become the proxy's. */
-static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
+static AIO_LONG_WAY_ struct aio_coro *aio_proxy_end_slow_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
     struct aio_loop *loop = aio_thread_.loop;
@@ -5027,12 +5083,28 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
     if (aio_has_result_(ret, proxy->size))
-        aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
+        aio_proxy_take_(c, proxy, ret);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
     if (ret->pc == AIO_PC_GRANTED_)
         aio_proxy_granted_(c);
     aio_trace_pass_(loop, ret, c);
     aio_drop_(ret);
+    c->pc = AIO_PC_DONE_;
+    return c;
+}
+
+/* The same of a coroutine that went well, in time, and before the loop has looked at the clock. A condition for each
+   field: see AIO_QUICK_. */
+static inline struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    if (aio_unlikely_(ret->error != 0))
+        return aio_proxy_end_slow_(c, ret);
+    if (aio_unlikely_(ret->flags != AIO_F_CORO_) ||
+        aio_unlikely_(!aio_timer_disarm_quickly_(aio_thread_.loop, &proxy->deadline.node)))
+        return aio_proxy_end_slow_(c, ret);
+    aio_proxy_take_(c, proxy, ret);
+    aio_free_pooled_(ret);
     c->pc = AIO_PC_DONE_;
     return c;
 }
@@ -5047,20 +5119,18 @@ static bool aio_is_done_(struct aio_coro *c)
     return aio_is_task_or_future_(c) && c->pc == AIO_PC_DONE_;
 }
 
-static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Begins to wait when that is cancelled before its first step, or there is no time, or no room for a timer. */
+static AIO_LONG_WAY_ struct aio_coro *aio_wait_for_late_(struct aio_coro *c, int error)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
-    struct aio_coro *inner = proxy->inner;
-    struct aio_loop *loop = aio_thread_.loop;
-    int error = c->pc == AIO_PC_FINALLY_ ? c->error : 0;    /* it ends before its first step */
-    bool borrowed;
-    if (c->pc == AIO_PC_END_)
-        return aio_proxy_end_(c, ret);              /* what was inside may be gone */
-    borrowed = aio_is_task_or_future_(inner);
-    if (error && borrowed)
+    struct aio_coro *inner = proxy->inner, *ret;
+    bool borrowed = aio_is_task_or_future_(inner);
+    if (error && borrowed) {
+        c->error = error;
         return c;
-    aio_deadline_begin_(&proxy->deadline, loop->current);
-    if (!error && proxy->timeout <= 0 && !aio_is_done_(inner)) {
+    }
+    aio_deadline_begin_(&proxy->deadline, aio_thread_.loop->current);
+    if (!error && !aio_is_done_(inner)) {
         proxy->deadline.expired = true;
         if (borrowed && inner->flags & AIO_F_ROOT_)
             aio_task_cancel_(inner);
@@ -5068,15 +5138,30 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
             aio_future_cancel_(inner);
         else
             error = AIO_ECANCELED;
-    } else if (!error && proxy->timeout > 0) {
-        error = aio_timer_arm_after_(loop, &proxy->deadline.node, proxy->timeout, aio_deadline_fire_);
-        if (error && borrowed) {
-            c->error = error;
-            return c;
-        }
     }
+    c->error = 0;
     c->pc = AIO_PC_END_;
     ret = aio_proxy_start_(c, inner, error);
+    return ret ? aio_proxy_end_slow_(c, ret) : NULL;
+}
+
+static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    struct aio_loop *loop = aio_thread_.loop;
+    if (c->pc == AIO_PC_END_)
+        return aio_proxy_end_(c, ret);              /* what was inside may be gone */
+    if (aio_unlikely_(c->pc == AIO_PC_FINALLY_))
+        return aio_wait_for_late_(c, c->error);
+    aio_deadline_begin_(&proxy->deadline, loop->current);
+    if (aio_unlikely_(!aio_timer_arm_quickly_(loop, &proxy->deadline.node, proxy->timeout, aio_deadline_fire_))) {
+        int error = proxy->timeout <= 0 ? 0 :
+            aio_timer_arm_after_(loop, &proxy->deadline.node, proxy->timeout, aio_deadline_fire_);
+        if (error || proxy->timeout <= 0)
+            return aio_wait_for_late_(c, error);
+    }
+    c->pc = AIO_PC_END_;
+    ret = AIO_HOT_(aio_await_)(c, proxy->inner);
     return ret ? aio_proxy_end_(c, ret) : NULL;
 }
 
@@ -5088,47 +5173,81 @@ static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *re
         c->pc = AIO_PC_END_;
         ret = aio_await_target_(c, aio_proxy_inner_(c), false);
     }
-    return ret ? aio_proxy_end_(c, ret) : NULL;
+    return ret ? aio_proxy_end_slow_(c, ret) : NULL;
 }
 
-static const struct aio_type aio_proxy_types_[] = {
-    { aio_wait_for_body_, AIO_NAMED_("aio_wait_for", NULL) 0, 0 },
-    { aio_shield_body_, AIO_NAMED_("aio_shield", NULL) 0, 0 },
-    { aio_wait_for_body_, AIO_NAMED_("aio_task", NULL) 0, 1 },
-};
-
-#if AIO_STRINGS
-static const char *aio_proxy_name_(const struct aio_coro *c)
+/* The deadline, the header and the result are zero already. */
+static inline struct aio_coro *aio_proxy_fill_(void *memory, const struct aio_type *kind, struct aio_coro *inner,
+                                               size_t at, aio_time timeout)
 {
-    bool wraps = c->type->bin == 1;                 /* not by address: names would keep the rest in a program */
-    return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : aio_name_of_(c->type);
-}
+    struct aio_proxy_ *proxy = (struct aio_proxy_ *)(void *)((char *)memory + at);
+    struct aio_coro *c = (struct aio_coro *)memory;
+    proxy->type.body = kind->body;
+#if AIO_STRINGS
+    proxy->type.name = kind->name ? kind->name : aio_type_name_(inner);
+    proxy->type.file = NULL;
 #endif
+    proxy->type.size = at + sizeof *proxy;
+    proxy->type.bin = AIO_BIN_(at + sizeof *proxy);
+    proxy->inner = inner;
+    proxy->timeout = timeout;
+    c->type = &proxy->type;
+    c->flags = AIO_F_CORO_;
+    return c;
+}
+
+/* Behind a result. */
+static inline size_t aio_proxy_at_(size_t end)
+{
+    return (end + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_ * AIO_POOL_STEP_;
+}
+
+/* A type for each kind: its body and name. One that only wraps has the name of what is inside. */
+static const struct aio_type aio_proxy_wait_for_ = { aio_wait_for_body_, AIO_NAMED_("aio_wait_for", NULL) 0, 0 };
+static const struct aio_type aio_proxy_wrap_ = { aio_wait_for_body_, AIO_NAMED_(NULL, NULL) 0, 0 };
+static const struct aio_type aio_proxy_shield_ = { aio_shield_body_, AIO_NAMED_("aio_shield", NULL) 0, 0 };
 
 AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
                                          aio_time timeout, int kind)
 {
-    struct aio_proxy_ *proxy;
+    static const struct aio_type *const kinds[] = { &aio_proxy_wait_for_, &aio_proxy_shield_, &aio_proxy_wrap_ };
+    size_t at = aio_proxy_at_(offset + size);
     struct aio_coro *c;
     if (!inner)
         return NULL;
     if (kind == AIO_SHIELD_)
         AIO_EXPECT_(aio_is_task_or_future_(inner), "aio_shield takes a task or a future", inner);
-    proxy = (struct aio_proxy_ *)aio_own_alloc_(sizeof *proxy + offset + size);
-    if (!proxy) {
+    c = (struct aio_coro *)aio_own_alloc_(at + sizeof(struct aio_proxy_));
+    if (!c) {
         aio_discard_(inner);
         return NULL;
     }
-    aio_memset_(proxy, 0, sizeof *proxy + offset + size);
-    proxy->inner = inner;
-    proxy->timeout = timeout;
-    proxy->name = aio_type_name_(inner);
-    proxy->offset = (uint32_t)offset;
-    proxy->size = (uint32_t)size;
-    c = (struct aio_coro *)(void *)(proxy + 1);
-    c->type = &aio_proxy_types_[kind];
-    c->flags = AIO_F_CORO_ | AIO_F_PROXY_;
+    aio_memset_(c, 0, at + sizeof(struct aio_proxy_));
+    aio_proxy_fill_(c, kinds[kind], inner, at, timeout);
+    aio_proxy_of_(c)->offset = offset;
+    aio_proxy_of_(c)->size = size;
     return c;
+}
+
+/* The usual case without a call: a result of a word or less, and the memory of a proxy that was freed. */
+AIO_API_ struct aio_coro *aio_wait_for_new_(struct aio_coro *inner, size_t offset, size_t size, aio_time timeout)
+{
+#if AIO_QUICK_
+    size_t at = aio_proxy_at_(offset + size);
+    size_t bin = AIO_BIN_(at + sizeof(struct aio_proxy_));
+    struct aio_coro *c = aio_thread_.free[bin];
+    if (aio_likely_(inner != NULL && c != NULL) && aio_likely_(size <= sizeof(void *)) && bin) {
+        aio_thread_.free[bin] = (struct aio_coro *)c->up.link;
+        aio_memset_(c, 0, sizeof *c);
+        aio_memset_((char *)c + offset, 0, sizeof(void *));     /* without a result: of the proxy, filled now */
+        aio_memset_(&((struct aio_proxy_ *)(void *)((char *)c + at))->deadline, 0, sizeof(struct aio_deadline_));
+        aio_proxy_fill_(c, &aio_proxy_wait_for_, inner, at, timeout);
+        aio_proxy_of_(c)->offset = offset;
+        aio_proxy_of_(c)->size = size;
+        return c;
+    }
+#endif
+    return aio_proxy_new_(inner, offset, size, timeout, AIO_WAIT_FOR_);
 }
 
 /* --------------------------------------------------------------------------------- groups */
@@ -7165,7 +7284,7 @@ static const struct aio_task *aio_gatherer_of_(const struct aio_task *task)
     const struct aio_coro *c = task->leaf;
     while (!(c->flags & AIO_F_ROOT_))
         c = c->up.caller;
-    return c->flags & AIO_F_PROXY_ ? task->extension->group->owner_task : task;
+    return aio_is_proxy_(c) ? task->extension->group->owner_task : task;
 }
 
 static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
@@ -7191,7 +7310,7 @@ static void aio_race_granted_(struct aio_task *task)
     struct aio_coro *c = task->leaf;
     if (!(group->flags & AIO_GROUP_RACE_) || group->closing)
         return;
-    while (c->flags & AIO_F_PROXY_ || aio_is_op_(c)) {
+    while (aio_is_proxy_(c) || aio_is_op_(c)) {
         if (c->flags & AIO_F_ROOT_) {
             AIO_CONTAINER_(group, struct aio_gather_, group)->granted = true;
             aio_race_won_(group, task, c);
@@ -8593,7 +8712,7 @@ static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct
     const struct aio_set_ *set = aio_dump_set_(task);
     aio_time deadline = AIO_FOREVER;
     for (;; c = c->up.caller) {
-        if (c->flags & AIO_F_PROXY_)
+        if (aio_is_proxy_(c))
             deadline = aio_dump_sooner_(loop, &aio_proxy_of_(c)->deadline.node, deadline);
         if (c->flags & AIO_F_ROOT_)
             break;

@@ -250,6 +250,104 @@ CORO_TEST(wait_for_coroutine, int error, value;)
     AIO_END;
 }
 
+/* Results of every size pass through, with spans that are long enough to be taken back before the clock is read, and
+   nothing of what stood in the memory before, or stands behind the result. */
+struct triple { long a, b, c; };
+struct large { char text[100]; };
+#define GIVES(name, T) \
+    struct name { AIO_FRAME(T); aio_time sleep; T value; }; \
+    static AIO_CORO(name) \
+    { \
+        AIO_BEGIN; \
+        self->result = self->value; \
+        AIO_AWAIT(aio_sleep(self->sleep)); \
+        AIO_END; \
+    }
+GIVES(gives_char, char)
+GIVES(gives_short, short)
+GIVES(gives_int, int)
+GIVES(gives_long, long)
+GIVES(gives_pointer, const char *)
+GIVES(gives_double, long double)
+GIVES(gives_triple, struct triple)
+GIVES(gives_large, struct large)
+
+struct passes { AIO_FRAME(void); aio_time sleep, limit; int error; char c; short s; int i; long l; const char *p; long double d;
+    struct triple t; struct large large; };
+static AIO_CORO(passes)
+{
+    static const struct triple triple = { 1, 2, 3 };
+    static const struct large large = { "large" };
+    bool late = self->sleep > self->limit;
+    AIO_BEGIN;
+    memset(&self->c, 0x5a, (size_t)((char *)(self + 1) - &self->c));
+    AIO_TRY(self->error, aio_wait_for(aio_sleep(self->sleep), self->limit));
+    AIO_TRY(self->error, self->c, aio_wait_for(aio_new(gives_char, self->sleep, 'c'), self->limit));
+    AIO_TRY(self->error, self->s, aio_wait_for(aio_new(gives_short, self->sleep, 12345), self->limit));
+    AIO_TRY(self->error, self->i, aio_wait_for(aio_new(gives_int, self->sleep, -2), self->limit));
+    AIO_TRY(self->error, self->l, aio_wait_for(aio_new(gives_long, self->sleep, -3), self->limit));
+    AIO_TRY(self->error, self->p, aio_wait_for(aio_new(gives_pointer, self->sleep, "pointer"), self->limit));
+    AIO_TRY(self->error, self->d, aio_wait_for(aio_new(gives_double, self->sleep, 0.5L), self->limit));
+    AIO_TRY(self->error, self->t, aio_wait_for(aio_new(gives_triple, self->sleep, triple), self->limit));
+    AIO_TRY(self->error, self->large, aio_wait_for(aio_new(gives_large, self->sleep, large), self->limit));
+    CHECK_INT(self->error, late ? AIO_ETIMEDOUT : 0);
+    /* what stood there when it was cancelled, or nothing if it never ran */
+    CHECK(self->limit > 0 ? self->c == 'c' && self->s == 12345 && self->i == -2 && self->l == -3 :
+          !self->c && !self->s && !self->i && !self->l);
+    CHECK(self->limit > 0 ? self->d == 0.5L && strcmp(self->p, "pointer") == 0 : self->d == 0 && !self->p);
+    CHECK(self->limit > 0 ? self->t.a == 1 && self->t.c == 3 && strcmp(self->large.text, "large") == 0 :
+          !self->t.a && !self->t.c && !self->large.text[0] && !self->large.text[99]);
+    CHECK(aio_loop_current()->timer_count == 0);
+    AIO_END;
+}
+CORO_TEST(wait_for_results, int i;)
+{
+    AIO_BEGIN;
+    for (; self->i < 3; self->i++) {            /* in memory that is new, and in what others have left */
+        AIO_AWAIT(aio_new(passes, 0, AIO_SEC(1)));
+        AIO_AWAIT(aio_new(passes, AIO_MS(5), AIO_SEC(1)));
+        AIO_AWAIT(aio_new(passes, AIO_SEC(1), AIO_MS(5)));
+        AIO_AWAIT(aio_new(passes, AIO_SEC(1), 0));
+        AIO_AWAIT(aio_new(passes, AIO_SEC(1), AIO_FOREVER));
+    }
+    AIO_END;
+}
+
+/* Long spans are armed in one place and taken back from wherever they are: the newest, one in the middle, one that
+   has been looked at, with others that are due before and after. */
+CORO_TEST(wait_for_spans, int error, value, i; struct aio_void *nap; struct work *task;)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_spawn(aio_new(sleeps, 1, AIO_MS(7))), 0);
+    CHECK_INT(aio_spawn(aio_new(sleeps, 2, AIO_SEC(2))), 0);
+    AIO_AWAIT(self->value, aio_wait_for(aio_wait_for(work(0, 7), AIO_MS(3)), AIO_MS(2)));
+    CHECK_INT(self->value, 7);
+    since = aio_now();
+    AIO_TRY(self->error, aio_wait_for(aio_wait_for(work(AIO_MS(9), 7), AIO_MS(3)), AIO_MS(2)));
+    CHECK_STR(outcome(self->error, 0), "-110,0 after 2000000");
+    AIO_TRY(self->error, aio_wait_for(aio_wait_for(work(AIO_MS(9), 7), AIO_MS(2)), AIO_MS(3)));
+    CHECK_STR(outcome(self->error, 0), "-110,0 after 2000000");
+    self->task = aio_create_task(work(0, 8));
+    for (self->i = 0; self->i < 3; self->i++) {
+        AIO_AWAIT(self->value, aio_wait_for(self->task, AIO_MS(1)));
+        CHECK_INT(self->value, 8);
+        self->nap = aio_create_task(aio_wait_for(aio_sleep(AIO_FOREVER), AIO_MS(1)));
+        AIO_AWAIT(self->value, aio_wait_for(work(0, 9), AIO_MS(1)));
+        AIO_AWAIT(self->value, aio_wait_for(work(AIO_US(10), 9), AIO_MS(1)));
+        CHECK_INT(self->value, 9);
+        CHECK(aio_task_cancel(self->nap));
+        AIO_TRY(self->error, self->nap);
+        CHECK_INT(self->error, AIO_ECANCELED);
+        aio_release(self->nap);
+    }
+    aio_release(self->task);
+    CHECK_INT(aio_loop_current()->timer_count, 2);
+    tap_text[0] = 0;
+    AIO_AWAIT(aio_sleep(AIO_SEC(3)));
+    CHECK_NOTES("1@7000000 2@2000000000 ");
+    AIO_END;
+}
+
 struct instant { AIO_FRAME(int); };
 static AIO_CORO(instant) { AIO_BEGIN; note("ran "); AIO_RETURN(3); AIO_FINALLY; note("f "); AIO_END; }
 
@@ -677,7 +775,7 @@ CORO_TEST(posts, struct aio_callback c[3];)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(sleep_until), T(huge), T(units), T(sleep_as_task),
-        T(wait_for_coroutine), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
+        T(wait_for_coroutine), T(wait_for_results), T(wait_for_spans), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));
 }
