@@ -94,6 +94,40 @@ static AIO_CORO(spins)
     AIO_END;
 }
 
+/* loop->slack: who comes in a crowd is woken at its end, in order; others are woken when they are due. */
+struct late { AIO_FRAME(void); aio_time sleep, *most; int *n; };
+static AIO_CORO(late)
+{
+    AIO_BEGIN;
+    self->sleep += aio_now();
+    AIO_AWAIT(aio_sleep_until(self->sleep));
+    CHECK(aio_now() >= self->sleep);
+    if (*self->most < aio_now() - self->sleep)
+        *self->most = aio_now() - self->sleep;
+    ++*self->n;
+    AIO_END;
+}
+CORO_TEST(slack, int sleepers, i, n; aio_time most;)
+{
+    AIO_BEGIN;
+    for (self->sleepers = 8; self->sleepers < 100; self->sleepers += 8) {
+        aio_loop_current()->slack = 1000;
+        for (self->n = self->i = 0; self->i < self->sleepers; self->i++)
+            CHECK_INT(aio_spawn(aio_new(late, 5000 + 10 * (self->i * 7 % self->sleepers), &self->most, &self->n)), 0);
+        self->most = 0;
+        AIO_AWAIT(aio_sleep(10000));
+        CHECK_INT(self->n, self->sleepers);
+        CHECK_INT(self->most, self->sleepers <= 32 ? 0 : 1000);
+    }
+    for (self->n = self->i = 0; self->i < 100; self->i++)   /* as many, but further apart */
+        CHECK_INT(aio_spawn(aio_new(late, 5000 + 40 * self->i, &self->most, &self->n)), 0);
+    self->most = 0;
+    AIO_AWAIT(aio_sleep(10000));
+    CHECK_INT(self->n, 100);
+    CHECK_INT(self->most, 0);
+    AIO_END;
+}
+
 CORO_TEST(sleep_until, struct spins *spinner; int turns;)
 {
     AIO_BEGIN;
@@ -774,7 +808,7 @@ CORO_TEST(posts, struct aio_callback c[3];)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(sleep_until), T(huge), T(units), T(sleep_as_task),
+    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(sleep_until), T(huge), T(units), T(sleep_as_task),
         T(wait_for_coroutine), T(wait_for_results), T(wait_for_spans), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));
