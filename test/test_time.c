@@ -128,6 +128,154 @@ CORO_TEST(slack, int sleepers, i, n; aio_time most;)
     AIO_END;
 }
 
+/* Thousands of timers, armed and taken back in every order: each comes when it is due, and equal ones come as they were
+   armed. In between, each is where the loop's levels have room for it. */
+struct due { struct aio_callback callback; aio_time when; unsigned order; };
+static struct { struct due *all; int n; unsigned armed; aio_time when; unsigned order; uint32_t random; bool again; } dues;
+
+static uint32_t dues_random(uint32_t n)
+{
+    dues.random = dues.random * 1103515245u + 12345u;
+    return (dues.random >> 8) % n;
+}
+
+static aio_time dues_span(int how, int i)
+{
+    switch (how) {
+    case 0: return 1 + i;                       /* one after the other */
+    case 1: return 100000 - i;                  /* each before the others */
+    case 2: return 5000;                        /* all at once */
+    case 3: return 1 + dues_random(100000);
+    case 4: return 1 + dues_random(10) * 10000; /* in crowds */
+    default: return dues_random(8) ? 1 + dues_random(1000) : 1000000 + dues_random(1000000);
+    }
+}
+
+static void dues_arm(struct due *due, aio_time span)
+{
+    due->order = dues.armed++;
+    due->when = aio_now() + span;
+    if (dues_random(2))
+        CHECK_INT(aio_loop_call_later(aio_loop_current(), &due->callback, span), 0);
+    else
+        CHECK_INT(aio_loop_call_at(aio_loop_current(), &due->callback, due->when), 0);
+}
+
+static void due_now(struct aio_callback *callback)
+{
+    struct due *due = (struct due *)callback->arg;
+    if (due->when != aio_now() || (due->when == dues.when && due->order < dues.order))
+        note("wrong ");
+    dues.when = due->when;
+    dues.order = due->order;
+    dues.n--;
+    if (dues.again && dues_random(2)) {
+        dues.n++;
+        dues_arm(due, 1 + dues_random(3000));
+    }
+}
+
+static void dues_check(const struct aio_loop *loop)
+{
+#if !AIO_SMALL
+    unsigned level = loop->timer_levels;
+    uint32_t i, n = 0, end = level ? loop->timer_level[level - 1].start : loop->timer_settled;
+    bool wrong = end < loop->timer_heap || loop->timer_end > loop->timer_capacity || level > AIO_TIMER_LEVELS_;
+    for (i = 0; i < loop->timer_end && !wrong; i++) {
+        if (i >= loop->timer_heap && i < end)
+            continue;                           /* nobody's */
+        n++;
+        while (level && i >= loop->timer_level[level - 1].start)
+            level--;
+        wrong = loop->timers[i].node->u.timer.index != i || loop->timers[i].node->place != AIO_AT_TIMER_;
+        if (i >= end && i < loop->timer_settled)
+            wrong |= loop->timers[i].deadline < loop->timer_level[level].from;
+        if (i < loop->timer_settled && level < loop->timer_levels && i < loop->timer_level[level].start)
+            wrong |= loop->timers[i].deadline >= loop->timer_level[level].from;
+    }
+    if (wrong || n != loop->timer_count)
+        note("at %u ", (unsigned)i);
+#else
+    (void)loop;
+#endif
+}
+
+/* Arms the i-th one. Now and then one of the others is taken back, and perhaps it comes again. */
+static void dues_add(int how, int i)
+{
+    struct due *due = &dues.all[i], *other = &dues.all[dues_random((uint32_t)i + 1)];
+    due->callback.fn = due_now;
+    due->callback.arg = due;
+    dues.n++;
+    dues_arm(due, dues_span(how, i));
+    if (i % 8 || !aio_callback_cancel(&other->callback))
+        return;
+    if (dues_random(2))
+        dues_arm(other, dues_span(how, i));
+    else
+        dues.n--;
+}
+
+CORO_TEST(many_in_any_order, int how, i, step, most;)
+{
+    AIO_BEGIN;
+    self->most = (int)core_many(10000);
+    dues.all = (struct due *)calloc((size_t)self->most, sizeof *dues.all);
+    dues.again = true;
+    for (self->how = 0; self->how < 6; self->how++) {
+        for (self->i = 0; self->i < self->most; self->i++) {
+            dues_add(self->how, self->i);
+            if (self->i % 100 == 99) {
+                AIO_AWAIT(aio_sleep(dues_random(20)));
+                dues_check(aio_loop_current());
+            }
+        }
+        for (self->step = 0; dues.n; self->step++) {
+            dues_check(aio_loop_current());
+            for (self->i = 0; self->i < 20; self->i++) {
+                struct due *other = &dues.all[dues_random((uint32_t)self->most)];
+                if (self->how % 2 && aio_callback_cancel(&other->callback))
+                    dues.n--;
+            }
+            dues.again = self->step < 100;
+            AIO_AWAIT(aio_sleep(self->step < 1000 ? 100 : 100000));
+        }
+        CHECK_INT(aio_loop_current()->timer_count, 0);
+    }
+    free(dues.all);
+    AIO_END;
+}
+
+/* Those that are left when the loop ends are told, wherever they are. */
+struct many_left_over { AIO_FRAME(void); int i, most; };
+static AIO_CORO(many_left_over)
+{
+    AIO_BEGIN;
+    self->most = (int)core_many(5000);
+    dues.all = (struct due *)calloc((size_t)self->most, sizeof *dues.all);
+    dues.again = false;
+    for (self->i = 0; self->i < self->most; self->i++) {
+        dues.all[self->i].callback.fn = due_now;
+        dues.all[self->i].callback.arg = &dues.all[self->i];
+        dues_arm(&dues.all[self->i], dues_span(3, self->i));
+    }
+    AIO_AWAIT(aio_sleep(50000));
+    for (self->i = 0; self->i < 100; self->i++)
+        if (!aio_callback_pending(&dues.all[self->i].callback))
+            dues_arm(&dues.all[self->i], 100000);
+    dues_check(aio_loop_current());
+    AIO_END;
+}
+TEST(left_over)
+{
+    int i;
+    CHECK_INT(run(aio_new(many_left_over)), 0);
+    for (i = 0; i < core_many(5000); i++)
+        if (aio_callback_pending(&dues.all[i].callback))
+            note("waits ");
+    free(dues.all);
+}
+
 CORO_TEST(sleep_until, struct spins *spinner; int turns;)
 {
     AIO_BEGIN;
@@ -808,7 +956,7 @@ CORO_TEST(posts, struct aio_callback c[3];)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(sleep_until), T(huge), T(units), T(sleep_as_task),
+    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(many_in_any_order), T(left_over), T(sleep_until), T(huge), T(units), T(sleep_as_task),
         T(wait_for_coroutine), T(wait_for_results), T(wait_for_spans), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));

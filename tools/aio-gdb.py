@@ -203,7 +203,7 @@ class Loop:
     def deadline(self, node):
         index = int(node["u"]["timer"]["index"])
         deadline = int(self.loop["timers"][index]["deadline"])
-        if index < int(self.loop["timer_heap"]):
+        if index < int(self.loop["timer_settled"]):
             return deadline
         return deadline + (self.now or 0)       # armed since the loop read the clock: a span still
 
