@@ -507,7 +507,6 @@ enum {
 enum {
     AIO_F_CORO_ = 1,                    /* a coroutine object. A zeroed header is a future */
     AIO_F_PLACED_ = 2,                  /* its storage is the user's */
-    AIO_F_PROXY_ = 4,                   /* a deadline or a shield around something else */
     AIO_F_ROOT_ = 8,                    /* it is a task: up.task is its record */
     AIO_F_FINALLY_ = 16,                /* its FINALLY is running */
     AIO_F_OPEN_ = 32,                   /* scopes are open in it: groups, timeouts, generators */
@@ -663,6 +662,9 @@ struct aio_fd {
 };
 
 struct aio_timer_slot_ { aio_time deadline; struct aio_node *node; };
+/* Timers that are not in the heap: from a place on, and none of them is due before that time. */
+struct aio_timer_level_ { aio_time from; uint32_t start; };
+enum { AIO_TIMER_LEVELS_ = 10 };
 
 struct aio_options {
     const struct aio_poller *poller;    /* NULL: AIO_DEFAULT_POLLER, the first header included */
@@ -696,11 +698,16 @@ struct aio_loop {
     size_t task_count;                  /* unfinished ones */
     struct aio_task *free_tasks;
     struct aio_slab_ *slabs;
-    struct aio_timer_slot_ *timers;     /* a 4-ary heap */
+    struct aio_timer_slot_ *timers;     /* a 4-ary heap, and what is behind it: see aio_timer_place_ */
     uint32_t timer_count, timer_capacity, timer_seq;
-    uint32_t timer_heap;                /* so many of them are the heap; behind it, those that were armed since the
-                                           clock was read: their deadline is a span still. See aio_timer_arm_after_.
-                                           AIO_SMALL: the most there can be; all are the heap */
+#if !AIO_SMALL
+    uint32_t timer_heap;                /* so many are the heap */
+    uint32_t timer_most;                /* if it gets larger than that, it is divided */
+    uint32_t timer_settled, timer_end;  /* those that were armed since the clock was read: their deadline is a span
+                                           still. See aio_timer_arm_after_ */
+    unsigned timer_levels;
+    struct aio_timer_level_ timer_level[AIO_TIMER_LEVELS_];     /* between the two, the farthest first */
+#endif
     struct aio_fd *fds;
     int fd_capacity;
     size_t fd_waiters;                  /* tasks that wait for descriptors */
@@ -713,6 +720,12 @@ struct aio_loop {
     aio_error_handler *on_error;        /* yours to change */
     void *poller_data;                  /* the poller's */
     int poller_fd;                      /* the poller's; -1: it has none. See aio_loop_fileno */
+#if !AIO_SMALL
+    aio_time slack;                     /* yours to change. Where dozens of timers are due within so long, a wait goes on
+                                           until then, and serves them all: none is early, or later than that. Where
+                                           they are fewer, a wait ends with the first. Set by pollers that make system
+                                           calls: a millisecond; otherwise 0: never */
+#endif
 #if AIO_DEBUG
     const char *stack;                  /* where the C stack of its run begins */
 #endif
@@ -1503,15 +1516,24 @@ AIO_API_ void aio_add_done_callback_(struct aio_coro *c, struct aio_callback *ca
 enum { AIO_WAIT_FOR_, AIO_SHIELD_, AIO_WRAP_ /* no more than a task of something that cannot be one */ };
 AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset,
                                                        size_t size, aio_time timeout, int kind);
+AIO_API_ AIO_MUST_USE_ struct aio_coro *aio_wait_for_new_(struct aio_coro *inner, size_t offset,
+                                                          size_t size, aio_time timeout);
+static inline AIO_MUST_USE_ struct aio_coro *aio_proxy_make_(struct aio_coro *inner, size_t offset,
+                                                             size_t size, aio_time timeout, int kind)
+{
+    if (!AIO_SMALL && kind == AIO_WAIT_FOR_)
+        return aio_wait_for_new_(inner, offset, size, timeout);
+    return aio_proxy_new_(inner, offset, size, timeout, kind);
+}
 #ifndef __cplusplus
-#define AIO_PROXY_(x, timeout, kind) AIO_UNTAKEN_(aio_as_(x, aio_proxy_new_(aio_of_(x), \
+#define AIO_PROXY_(x, timeout, kind) AIO_UNTAKEN_(aio_as_(x, aio_proxy_make_(aio_of_(x), \
     AIO_RESULT_OFFSET_(x), AIO_RESULT_SIZE_(x), (timeout), (kind))))
 #else
 }
 template <class T> inline AIO_MUST_USE_ T *aio_proxy_(T *x, aio_time timeout, int kind)
 {
-    return (T *)(void *)aio_proxy_new_((struct aio_coro *)(void *)x, AIO_RESULT_OFFSET_IN_(T, x),
-                                       AIO_RESULT_SIZE_(x), timeout, kind);
+    return (T *)(void *)aio_proxy_make_((struct aio_coro *)(void *)x, AIO_RESULT_OFFSET_IN_(T, x),
+                                        AIO_RESULT_SIZE_(x), timeout, kind);
 }
 extern "C" {
 #define AIO_PROXY_(x, timeout, kind) aio_proxy_((x), (timeout), (kind))
@@ -3216,7 +3238,7 @@ static struct aio_object_ *aio_object_of_(const struct aio_coro *c)
 
 static bool aio_has_origin_(const struct aio_coro *c)
 {
-    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_PROXY_ | AIO_F_UNIT_));
+    return c && c->type && c->type->size && !(c->flags & (AIO_F_PLACED_ | AIO_F_UNIT_));
 }
 
 static const char *aio_type_file_(const struct aio_coro *c)
@@ -3262,7 +3284,12 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
     struct aio_object_ *object = (struct aio_object_ *)memory - 1;
     struct aio_coro *c = (struct aio_coro *)memory;
     const struct aio_type *type = c->type;
+    uintptr_t at = (uintptr_t)type - (uintptr_t)c;      /* a proxy has its type in itself */
+    bool own = at < object->size && object->size - at >= sizeof *type;
+    struct aio_type kept;
     (void)size;
+    if (own)
+        kept = *type;
     if (object->next)
         object->next->prev = object->prev;
     if (object->prev)
@@ -3271,6 +3298,8 @@ AIO_API_ void aio_free_slow_(void *memory, size_t size)
         aio_thread_.objects = object->next;
     aio_thread_.held -= object->size;
     aio_memset_(memory, 0xa5, object->size);
+    if (own)
+        *(struct aio_type *)(void *)((char *)memory + at) = kept;
     c->type = type;
     c->flags = AIO_F_DEAD_;
     aio_quarantine_put_(object);
@@ -3562,6 +3591,15 @@ static bool aio_timer_before_(const struct aio_timer_slot_ *a, const struct aio_
     return (aio_timer_order_)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
 }
 
+/* How many of them are the heap, and where the next one is put. */
+#if AIO_SMALL
+#define AIO_TIMER_HEAP_(loop) (loop)->timer_count
+#define AIO_TIMER_END_(loop) (loop)->timer_count
+#else
+#define AIO_TIMER_HEAP_(loop) (loop)->timer_heap
+#define AIO_TIMER_END_(loop) (loop)->timer_end
+#endif
+
 static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
     loop->timers[i] = slot;
@@ -3571,7 +3609,7 @@ static void aio_timer_put_(struct aio_loop *loop, uint32_t i, struct aio_timer_s
 /* There is a hole at i; the slot goes there, or, if that is not its place, up or down from there. */
 static void aio_timer_fill_(struct aio_loop *loop, uint32_t i, struct aio_timer_slot_ slot)
 {
-    uint32_t count = AIO_SMALL ? loop->timer_count : loop->timer_heap;
+    uint32_t count = AIO_TIMER_HEAP_(loop);
     for (; i && aio_timer_before_(&slot, &loop->timers[(i - 1) / 4]); i = (i - 1) / 4) {
         aio_timer_put_(loop, i, loop->timers[(i - 1) / 4]);
         count = 0;                                  /* up is not down */
@@ -3622,7 +3660,7 @@ static bool aio_timer_grow_(struct aio_loop *loop)
     if (!slots)
         return false;
     if (loop->timers) {
-        aio_memcpy_(slots, loop->timers, (size_t)loop->timer_count * sizeof *slots);
+        aio_memcpy_(slots, loop->timers, (size_t)AIO_TIMER_END_(loop) * sizeof *slots);
         AIO_FREE(loop->timers);
     }
     loop->timers = slots;
@@ -3652,7 +3690,225 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
     return aio_deadline_from_(loop->poller->now(loop), delay);
 }
 
-/* Adds one at the end, which is not in the heap yet. (AIO_SMALL: is at once.) */
+#if AIO_SMALL
+#define aio_timer_room_(loop) ((loop)->timer_count != (loop)->timer_capacity || aio_timer_grow_(loop))
+#else
+/* The timers, when they are many: a heap of the nearest, and behind it levels, which have no order in themselves. None
+   of a level is due before those of the levels in front of it. When the heap runs out, the nearest level becomes the
+   heap, or, if it is large, an eighth of it, and the rest is a level of its own.
+   A heap of a million has ten levels of its own; each step down is a store into the record of another task, which is
+   not in the caches. Here most of a million are passed over by a loop, a few times, and one that is far away is armed
+   and taken back without a look at others. A million sleepers took 0.19 s with one heap, and take 0.16.
+
+       heap | places of nobody | nearest level | ... | farthest level | spans | free
+
+   Where the heap and the levels meet, places may be free: whoever leaves the heap leaves one. Elsewhere, the last one
+   of a level takes the place of one that leaves, and its place goes to the level behind, whose last one takes it. */
+enum { AIO_DOZENS_ = 32, AIO_TIMER_BATCH_ = 128, AIO_TIMER_MOST_ = 512 };
+
+/* Where the heap must end. */
+static inline uint32_t aio_timer_bound_(const struct aio_loop *loop)
+{
+    return loop->timer_levels ? loop->timer_level[loop->timer_levels - 1].start : loop->timer_settled;
+}
+
+/* Where a level ends. */
+static inline uint32_t aio_timer_level_end_(const struct aio_loop *loop, unsigned level)
+{
+    return level ? loop->timer_level[level - 1].start : loop->timer_settled;
+}
+
+/* All behind the heap moves up to it. */
+static void aio_timers_join_(struct aio_loop *loop)
+{
+    uint32_t gap = aio_timer_bound_(loop) - loop->timer_heap, start, end, i;
+    unsigned level = loop->timer_levels;
+    for (;; level--) {                              /* 0: the spans */
+        start = level ? loop->timer_level[level - 1].start : loop->timer_settled;
+        end = level ? aio_timer_level_end_(loop, level - 1) : loop->timer_end;
+        for (i = 0; gap && i < gap && i < end - start; i++)
+            aio_timer_put_(loop, start - gap + i, loop->timers[end - 1 - i]);
+        if (!level)
+            break;
+        loop->timer_level[level - 1].start = start - gap;
+    }
+    loop->timer_settled -= gap;
+    loop->timer_end -= gap;
+}
+
+/* Is there a place for one more? There may be some in front, which is worth the moving if they are many. */
+static bool aio_timer_room_slow_(struct aio_loop *loop)
+{
+    uint32_t gap = aio_timer_bound_(loop) - loop->timer_heap;
+    if (gap < loop->timer_capacity / 4 + 1 && aio_timer_grow_(loop))
+        return true;
+    aio_timers_join_(loop);
+    return gap != 0;
+}
+
+static inline bool aio_timer_room_(struct aio_loop *loop)
+{
+    return aio_likely_(loop->timer_end != loop->timer_capacity) || aio_timer_room_slow_(loop);
+}
+
+/* One more level, from there on. Where there are too many, the two farthest become one. */
+static void aio_timer_level_add_(struct aio_loop *loop, uint32_t start, aio_time from)
+{
+    unsigned i;
+    if (loop->timer_levels == AIO_TIMER_LEVELS_) {
+        loop->timer_levels--;
+        for (i = 0; i < loop->timer_levels; i++)
+            loop->timer_level[i] = loop->timer_level[i + 1];
+    }
+    loop->timer_level[loop->timer_levels].start = start;
+    loop->timer_level[loop->timer_levels++].from = from;
+}
+
+/* A deadline that about an eighth of them have, or an earlier one: the earliest of eight. */
+static aio_time aio_timer_pick_(const struct aio_loop *loop, uint32_t start, uint32_t count)
+{
+    uint32_t random = loop->timer_seq + start, i;
+    aio_time pick = AIO_FOREVER;
+    for (i = 0; i < 8; i++) {
+        aio_time deadline;
+        random = random * 1664525u + 1013904223u;
+        deadline = loop->timers[start + (uint32_t)((uint64_t)random * count >> 32)].deadline;
+        if (i == 0 || aio_time_before_(deadline, pick))
+            pick = deadline;
+    }
+    return pick;
+}
+
+/* The nearest level becomes two. False: all of it is due at the same time. */
+static bool aio_timer_divide_(struct aio_loop *loop)
+{
+    struct aio_timer_level_ *level = &loop->timer_level[loop->timer_levels - 1], near = *level;
+    uint32_t i = level->start, end = aio_timer_level_end_(loop, loop->timer_levels - 1), j = end;
+    aio_time pick = aio_timer_pick_(loop, i, end - i);
+    while (i < j) {
+        struct aio_timer_slot_ slot = loop->timers[i];
+        if (!aio_time_before_(pick, slot.deadline))
+            i++;
+        else if (aio_time_before_(pick, loop->timers[--j].deadline))
+            continue;
+        else {
+            aio_timer_put_(loop, i++, loop->timers[j]);
+            aio_timer_put_(loop, j, slot);
+        }
+    }
+    if (i == end)
+        return false;
+    level->start = i;
+    level->from = aio_time_after(pick, 1);
+    aio_timer_level_add_(loop, near.start, near.from);
+    return true;
+}
+
+/* The heap is short, and there are levels. */
+static AIO_NOINLINE_ void aio_timers_refill_(struct aio_loop *loop)
+{
+    while (loop->timer_levels && loop->timer_heap <= AIO_DOZENS_) {
+        uint32_t i = aio_timer_bound_(loop), end = aio_timer_level_end_(loop, loop->timer_levels - 1);
+        if (end - i > AIO_TIMER_BATCH_ && aio_timer_divide_(loop))
+            continue;
+        for (loop->timer_levels--; i < end; i++)
+            aio_timer_fill_(loop, loop->timer_heap++, loop->timers[i]);
+        loop->timer_most = loop->timer_heap * 2;
+    }
+    if (!loop->timer_levels && loop->timer_settled == loop->timer_end)
+        loop->timer_settled = loop->timer_end = loop->timer_heap;
+}
+
+/* The heap is large: it becomes the nearest level, to be divided. */
+static AIO_NOINLINE_ void aio_timers_level_(struct aio_loop *loop)
+{
+    uint32_t bound = aio_timer_bound_(loop), gap = bound - loop->timer_heap, i;
+    aio_time from = loop->timers[0].deadline;
+    for (i = 0; i < gap && i < loop->timer_heap; i++)
+        aio_timer_put_(loop, bound - 1 - i, loop->timers[i]);
+    aio_timer_level_add_(loop, gap, from);
+    loop->timer_heap = 0;
+    aio_timers_refill_(loop);
+}
+
+/* There is a hole at timer_settled; the slot, which has its deadline, goes to where it belongs. */
+static void aio_timer_place_(struct aio_loop *loop, struct aio_timer_slot_ slot)
+{
+    uint32_t hole = loop->timer_settled, start, last;
+    unsigned level = 0, levels;
+    if (aio_unlikely_(loop->timer_heap >= AIO_TIMER_MOST_) && loop->timer_heap >= loop->timer_most)
+        aio_timers_level_(loop);
+    levels = loop->timer_levels;
+    while (level < levels && aio_time_before_(slot.deadline, loop->timer_level[level].from))
+        level++;
+    if (level == levels && loop->timer_heap != aio_timer_bound_(loop)) {
+        last = --loop->timer_end;                   /* into a place of nobody */
+        if (hole != last)
+            aio_timer_put_(loop, hole, loop->timers[last]);
+        aio_timer_fill_(loop, loop->timer_heap++, slot);
+        return;
+    }
+    loop->timer_settled++;
+    for (levels = level, level = 0; level < levels; level++) {
+        start = loop->timer_level[level].start++;
+        if (start != hole)
+            aio_timer_put_(loop, hole, loop->timers[start]);
+        hole = start;
+    }
+    if (level == loop->timer_levels)
+        aio_timer_fill_(loop, loop->timer_heap++, slot);
+    else
+        aio_timer_put_(loop, hole, slot);
+}
+
+/* Nobody is at i any more. Returns the place among the spans that somebody must take for it; timer_end: none. */
+static uint32_t aio_timer_close_(struct aio_loop *loop, uint32_t i)
+{
+    unsigned level = 0;
+    uint32_t last;
+    if (i < loop->timer_heap) {
+        last = --loop->timer_heap;
+        if (i != last)
+            aio_timer_fill_(loop, i, loop->timers[last]);
+        if (!loop->timer_levels && loop->timer_settled == loop->timer_end)
+            loop->timer_settled = loop->timer_end = last;
+        return loop->timer_end;
+    }
+    if (i >= loop->timer_settled)
+        return i;
+    while (i < loop->timer_level[level].start)
+        level++;
+    for (;; level--) {
+        last = aio_timer_level_end_(loop, level) - 1;
+        if (i != last)
+            aio_timer_put_(loop, i, loop->timers[last]);
+        i = last;                                   /* now it is the first place of the level behind */
+        if (!level)
+            break;
+        loop->timer_level[level - 1].start = i;
+    }
+    loop->timer_settled = i;
+    return i;
+}
+#endif
+
+/* Adds one at the end, where there is room. (AIO_SMALL: to the heap.) */
+static inline void aio_timer_push_(struct aio_loop *loop, struct aio_timer_slot_ slot,
+                                   void (*fire)(struct aio_loop *, struct aio_node *))
+{
+    struct aio_node *node = slot.node;
+    node->place = AIO_AT_TIMER_;
+    node->link.fire = fire;
+    node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
+#if AIO_SMALL
+    aio_timer_fill_(loop, loop->timer_count++, slot);
+#else
+    loop->timer_count++;
+    aio_timer_put_(loop, loop->timer_end++, slot);
+#endif
+}
+
+/* Adds one whose deadline may be a span. */
 static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time deadline,
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
@@ -3661,31 +3917,26 @@ static int aio_timer_add_(struct aio_loop *loop, struct aio_node *node, aio_time
         node->place = AIO_AT_NEVER_;
         return 0;
     }
-    if (loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+    if (!aio_timer_room_(loop))
         return AIO_ENOMEM;                              /* a task that runs still has the place of those that do */
     slot.deadline = deadline;
     slot.node = node;
-    node->place = AIO_AT_TIMER_;
-    node->link.fire = fire;
-    node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
-    if (AIO_SMALL)
-        aio_timer_fill_(loop, loop->timer_count++, slot);
-    else
-        aio_timer_put_(loop, loop->timer_count++, slot);
+    aio_timer_push_(loop, slot, fire);
     return 0;
 }
 
 static int aio_timer_arm_(struct aio_loop *loop, struct aio_node *node, aio_time deadline,
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
-    struct aio_timer_slot_ slot;
     int error = aio_timer_add_(loop, node, deadline, fire);
-    if (AIO_SMALL || error || node->place != AIO_AT_TIMER_)
-        return error;
-    slot = loop->timers[loop->timer_count - 1];
-    aio_timer_put_(loop, loop->timer_count - 1, loop->timers[loop->timer_heap]);
-    aio_timer_fill_(loop, loop->timer_heap++, slot);
-    return 0;
+#if !AIO_SMALL
+    if (!error && node->place == AIO_AT_TIMER_) {
+        struct aio_timer_slot_ slot = loop->timers[loop->timer_end - 1];
+        aio_timer_put_(loop, loop->timer_end - 1, loop->timers[loop->timer_settled]);
+        aio_timer_place_(loop, slot);
+    }
+#endif
+    return error;
 }
 
 /* The same a span from now on. "Now" is when the loop next looks at the clock, a few dozen resumptions later at most:
@@ -3709,37 +3960,112 @@ static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
     if (!armed)
         return;
     loop->timer_count = last;
-    if (AIO_SMALL || i < loop->timer_heap) {
-        uint32_t hole = AIO_SMALL ? last : --loop->timer_heap;
-        if (i != hole)
-            aio_timer_fill_(loop, i, loop->timers[hole]);
-        i = hole;
-    }
+#if AIO_SMALL
     if (i != last)
-        aio_timer_put_(loop, i, loop->timers[last]);
+        aio_timer_fill_(loop, i, loop->timers[last]);
+#else
+    i = aio_timer_close_(loop, i);
+    if (i != loop->timer_end && i != --loop->timer_end)
+        aio_timer_put_(loop, i, loop->timers[loop->timer_end]);
+#endif
 }
 
-/* Those that were armed since the clock was read get their deadlines, and their places in the heap. */
-static void aio_timers_settle_(struct aio_loop *loop, aio_time now)
+/* The two without a call in them, for timeouts that are mostly taken back before the clock is read. False: the case
+   is not the usual one, and goes the long way. */
+#if AIO_SMALL
+#define aio_timer_arm_quickly_(loop, node, delay, fire) false
+#define aio_timer_disarm_quickly_(loop, node) false
+#else
+static inline bool aio_timer_arm_quickly_(struct aio_loop *loop, struct aio_node *node, aio_time delay,
+                                          void (*fire)(struct aio_loop *, struct aio_node *))
 {
-    while (!AIO_SMALL && loop->timer_heap != loop->timer_count) {
-        struct aio_timer_slot_ slot = loop->timers[loop->timer_heap];
+    struct aio_timer_slot_ slot;
+    if (delay < AIO_UNITS_ / 1000000 || delay == AIO_FOREVER ||
+        loop->timer_end == loop->timer_capacity)
+        return false;
+    slot.deadline = delay;
+    slot.node = node;
+    aio_timer_push_(loop, slot, fire);
+    return true;
+}
+
+static inline bool aio_timer_disarm_quickly_(struct aio_loop *loop, struct aio_node *node)
+{
+    uint32_t last = loop->timer_end - 1;
+    if (node->place != AIO_AT_TIMER_ || node->u.timer.index != last || last < loop->timer_settled)
+        return false;
+    loop->timer_count--;
+    loop->timer_end = last;
+    node->place = AIO_AT_NOTHING_;
+    return true;
+}
+#endif
+
+/* Those that were armed since the clock was read get their deadlines, and the places that go with these; and the
+   first one of all is in the heap. */
+#if AIO_SMALL
+#define aio_timers_settle_(loop, now) (void)(now)
+#define aio_timers_settle_now_(loop) (void)0
+#else
+static AIO_NOINLINE_ void aio_timers_settle_slow_(struct aio_loop *loop, aio_time now)
+{
+    while (loop->timer_settled != loop->timer_end) {
+        struct aio_timer_slot_ slot = loop->timers[loop->timer_settled];
         slot.deadline = aio_deadline_from_(now, slot.deadline);
         if (slot.deadline != AIO_FOREVER)
-            aio_timer_fill_(loop, loop->timer_heap++, slot);
+            aio_timer_place_(loop, slot);
         else {
             aio_timer_disarm_(loop, slot.node);
             slot.node->place = AIO_AT_NEVER_;
         }
     }
+    aio_timers_refill_(loop);
+}
+
+static inline void aio_timers_settle_(struct aio_loop *loop, aio_time now)
+{
+    if (loop->timer_settled != loop->timer_end || loop->timer_levels)
+        aio_timers_settle_slow_(loop, now);
 }
 
 /* The same for those who want to know a deadline between two looks. */
 static void aio_timers_settle_now_(struct aio_loop *loop)
 {
-    if (!AIO_SMALL && loop->timer_heap != loop->timer_count)
+    if (loop->timer_settled != loop->timer_end || loop->timer_levels)
         aio_timers_settle_(loop, loop->poller->now(loop));
 }
+#endif
+
+#if !AIO_SMALL
+/* Are dozens of timers due up to then? Looks at those only, and at their children in the heap. */
+static bool aio_timers_crowd_(const struct aio_loop *loop, aio_time until)
+{
+    uint32_t due[AIO_DOZENS_] = { 0 }, n = 1, i, child, end;
+    for (i = 0; i < n; i++) {
+        child = due[i] * 4 + 1;
+        end = child + 4 < loop->timer_heap ? child + 4 : loop->timer_heap;
+        for (; child < end; child++) {
+            if (aio_time_before_(until, loop->timers[child].deadline))
+                continue;
+            if (n == AIO_DOZENS_)
+                return true;
+            due[n++] = child;
+        }
+    }
+    return false;
+}
+
+/* How long a wait for the first timer goes on after it. To wake costs the system and the caches more than most timers
+   do: a million that came over a second at one each microsecond took 0.43 s with 12,000 wakes, and 0.19 with 900. */
+static aio_time aio_timers_slack_(const struct aio_loop *loop)
+{
+    bool crowd = loop->slack > 0 && loop->timer_heap > AIO_DOZENS_ &&
+        aio_timers_crowd_(loop, aio_time_after(loop->timers[0].deadline, loop->slack));
+    return crowd ? loop->slack : 0;
+}
+#else
+#define aio_timers_slack_(loop) 0
+#endif
 
 static void aio_timers_fire_(struct aio_loop *loop)
 {
@@ -3748,9 +4074,13 @@ static void aio_timers_fire_(struct aio_loop *loop)
         return;                                     /* a clock made of a counter that wraps is looked at all the same */
     now = loop->poller->now(loop);
     aio_timers_settle_(loop, now);
-    while ((AIO_SMALL ? loop->timer_count : loop->timer_heap) && !aio_time_before_(now, loop->timers[0].deadline)) {
+    while (AIO_TIMER_HEAP_(loop) && !aio_time_before_(now, loop->timers[0].deadline)) {
         struct aio_node *node = loop->timers[0].node;
         aio_timer_disarm_(loop, node);
+#if !AIO_SMALL
+        if (aio_unlikely_(loop->timer_heap <= AIO_DOZENS_) && loop->timer_levels)
+            aio_timers_refill_(loop);
+#endif
         node->link.fire(loop, node);
     }
 }
@@ -4250,14 +4580,11 @@ AIO_API_ bool aio_settle_(struct aio_coro *self, uint16_t pc) { return aio_threa
 AIO_API_ uint16_t aio_way_out_slow_(struct aio_coro *self) { return aio_thread_.scopes->way_out(self); }
 
 /* Gives back a frame, whatever it is made of. Tasks, futures and constants are borrowed. */
-static void aio_proxy_free_(struct aio_coro *c);
-static bool aio_is_op_(const struct aio_coro *c) { return c->type && !c->type->size && !(c->flags & AIO_F_PROXY_); }
+static bool aio_is_op_(const struct aio_coro *c) { return c->type && !c->type->size; }
 static inline void aio_op_free_(struct aio_op_ *op);
 static void aio_frame_free_(struct aio_coro *c)
 {
-    if (c->flags & AIO_F_PROXY_)
-        aio_proxy_free_(c);
-    else if (aio_is_op_(c))
+    if (aio_is_op_(c))
         aio_op_free_((struct aio_op_ *)(void *)c);
     else if (!(c->flags & AIO_F_PLACED_))
         aio_free_pooled_(c, 0);
@@ -4293,16 +4620,12 @@ static inline void aio_expect_unrun_(const struct aio_coro *c)
         aio_expect_unrun_slow_(c);
 }
 
-static struct aio_coro *aio_proxy_inner_(struct aio_coro *c);
-#if AIO_STRINGS
-static const char *aio_proxy_name_(const struct aio_coro *c);
-#else
-#define aio_proxy_name_(c) aio_type_name_(c)
-#endif
+static bool aio_is_proxy_(const struct aio_coro *c);
+static struct aio_coro *aio_proxy_inner_(const struct aio_coro *c);
 AIO_API_ void aio_discard_(struct aio_coro *c)
 {
     while (c && !(c->flags & AIO_F_UNIT_) && !aio_is_task_or_future_(c)) {
-        struct aio_coro *inner = c->flags & AIO_F_PROXY_ ? aio_proxy_inner_(c) : NULL;
+        struct aio_coro *inner = aio_is_proxy_(c) ? aio_proxy_inner_(c) : NULL;
         aio_expect_unrun_(c);
         c->pc = AIO_PC_DONE_;
         aio_frame_free_(c);
@@ -4516,7 +4839,7 @@ AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
     struct aio_task *task = aio_task_of_(c);
     if (task && task->extension && task->extension->name)
         return task->extension->name;
-    return c && c->flags & AIO_F_PROXY_ ? aio_proxy_name_(c) : aio_type_name_(c);
+    return aio_type_name_(c);
 }
 
 AIO_API_ int aio_task_set_name_(struct aio_coro *c, const char *name)
@@ -5026,30 +5349,34 @@ static int aio_deadline_end_(struct aio_loop *loop, struct aio_deadline_ *deadli
     return AIO_ETIMEDOUT;
 }
 
-/* Stands in front of the header of the proxy, whose result lies where that of the inner one does. */
+/* Stands behind the result of the proxy, which lies where that of the inner one does. Each proxy has a type of its own,
+   in itself, so that it is freed as any frame is, and what awaits it need not know that there are proxies: with a
+   flag for them, to arm a timeout and take it back was 90 instructions longer. */
 struct aio_proxy_ {
-    struct aio_deadline_ deadline;
+    struct aio_type type;               /* first: the header's */
     struct aio_coro *inner;
     aio_time timeout;
-    unsigned offset, size;              /* of the result */
-    const char *name;                   /* of what is inside */
-    union { long double align; char bytes[16]; } u;     /* the header behind it is aligned too */
+    size_t offset, size;                /* of the result */
+    struct aio_deadline_ deadline;
 };
 
-static struct aio_proxy_ *aio_proxy_of_(struct aio_coro *c) { return (struct aio_proxy_ *)(void *)c - 1; }
-static struct aio_coro *aio_proxy_inner_(struct aio_coro *c) { return aio_proxy_of_(c)->inner; }
-static void aio_proxy_free_(struct aio_coro *c)
+static bool aio_is_proxy_(const struct aio_coro *c)
 {
-    struct aio_proxy_ *proxy = aio_proxy_of_(c);
-    c->flags = AIO_F_DEAD_;
-    aio_free_(proxy, sizeof *proxy + proxy->offset + proxy->size);
+    return c->type && (uintptr_t)c->type - (uintptr_t)c < c->type->size;
 }
+
+static struct aio_proxy_ *aio_proxy_of_(const struct aio_coro *c)
+{
+    return (struct aio_proxy_ *)(uintptr_t)c->type;
+}
+
+static struct aio_coro *aio_proxy_inner_(const struct aio_coro *c) { return aio_proxy_of_(c)->inner; }
 
 /* Starts a coroutine object, or, with an error, lets it run only its FINALLY: it was accepted. */
 static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *inner, int error)
 {
     if (!error)
-        return aio_await_(c, inner);
+        return AIO_HOT_(aio_await_)(c, inner);
     if (inner->flags & AIO_F_UNIT_)
         return error == AIO_ENOMEM ? aio_constant_(aio_nomem_) : aio_constant_(aio_canceled_);
     aio_expect_unrun_(inner);
@@ -5066,14 +5393,25 @@ static struct aio_coro *aio_proxy_start_(struct aio_coro *c, struct aio_coro *in
    to come for a request to strike at, it ends with that, and not as if it had never got it. */
 static AIO_NOINLINE_ void aio_proxy_granted_(const struct aio_coro *c)
 {
-    while ((c->flags & (AIO_F_PROXY_ | AIO_F_ROOT_)) == AIO_F_PROXY_)
+    while (aio_is_proxy_(c) && !(c->flags & AIO_F_ROOT_))
         c = c->up.caller;
-    if (c->flags & AIO_F_PROXY_)
+    if (aio_is_proxy_(c))
         c->up.task->node.flags &= (uint8_t)~AIO_N_MUST_CANCEL_;
 }
 
+/* A word is the most that most results have, and what the frames of all of them have: without a library call. */
+static inline void aio_proxy_take_(struct aio_coro *c, const struct aio_proxy_ *proxy, const struct aio_coro *ret)
+{
+    void *to = (char *)c + proxy->offset;
+    const void *from = (const char *)ret + proxy->offset;
+    if (AIO_SMALL || aio_unlikely_(proxy->size > sizeof(void *)))
+        aio_memcpy_(to, from, proxy->size);
+    else if (proxy->size)
+        aio_memcpy_(to, from, sizeof(void *));
+}
+
 /* The end: the result and the error of ret become the proxy's. */
-static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
+static AIO_LONG_WAY_ struct aio_coro *aio_proxy_end_slow_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
     struct aio_loop *loop = aio_thread_.loop;
@@ -5081,12 +5419,28 @@ static struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
     if (aio_is_own_(ret))
         c->flags |= AIO_F_OWN_;
     if (aio_has_result_(ret, proxy->size))
-        aio_memcpy_((char *)c + proxy->offset, (const char *)ret + proxy->offset, proxy->size);
+        aio_proxy_take_(c, proxy, ret);
     c->error = proxy->deadline.task ? aio_deadline_end_(loop, &proxy->deadline, ret->error) : ret->error;
     if (ret->pc == AIO_PC_GRANTED_)
         aio_proxy_granted_(c);
     aio_trace_pass_(loop, ret, c);
     aio_drop_(ret);
+    c->pc = AIO_PC_DONE_;
+    return c;
+}
+
+/* The same of a coroutine that went well, in time, and before the loop has looked at the clock. A condition for each
+   field: see AIO_QUICK_. */
+static inline struct aio_coro *aio_proxy_end_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    if (aio_unlikely_(ret->error != 0))
+        return aio_proxy_end_slow_(c, ret);
+    if (aio_unlikely_(ret->flags != AIO_F_CORO_) ||
+        aio_unlikely_(!aio_timer_disarm_quickly_(aio_thread_.loop, &proxy->deadline.node)))
+        return aio_proxy_end_slow_(c, ret);
+    aio_proxy_take_(c, proxy, ret);
+    aio_free_pooled_(ret, 0);
     c->pc = AIO_PC_DONE_;
     return c;
 }
@@ -5101,20 +5455,18 @@ static bool aio_is_done_(struct aio_coro *c)
     return aio_is_task_or_future_(c) && c->pc == AIO_PC_DONE_;
 }
 
-static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *ret)
+/* Begins to wait when that is cancelled before its first step, or there is no time, or no room for a timer. */
+static AIO_LONG_WAY_ struct aio_coro *aio_wait_for_late_(struct aio_coro *c, int error)
 {
     struct aio_proxy_ *proxy = aio_proxy_of_(c);
-    struct aio_coro *inner = proxy->inner;
-    struct aio_loop *loop = aio_thread_.loop;
-    int error = c->pc == AIO_PC_FINALLY_ ? c->error : 0;    /* it ends before its first step */
-    bool borrowed;
-    if (c->pc == AIO_PC_END_)
-        return aio_proxy_end_(c, ret);              /* what was inside may be gone */
-    borrowed = aio_is_task_or_future_(inner);
-    if (error && borrowed)
+    struct aio_coro *inner = proxy->inner, *ret;
+    bool borrowed = aio_is_task_or_future_(inner);
+    if (error && borrowed) {
+        c->error = error;
         return c;
-    aio_deadline_begin_(&proxy->deadline, loop->current);
-    if (!error && proxy->timeout <= 0 && !aio_is_done_(inner)) {
+    }
+    aio_deadline_begin_(&proxy->deadline, aio_thread_.loop->current);
+    if (!error && !aio_is_done_(inner)) {
         proxy->deadline.expired = true;
         if (borrowed && inner->flags & AIO_F_ROOT_)
             aio_task_cancel_(inner);
@@ -5122,15 +5474,30 @@ static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *
             aio_future_cancel_(inner);
         else
             error = AIO_ECANCELED;
-    } else if (!error && proxy->timeout > 0) {
-        error = aio_timer_arm_after_(loop, &proxy->deadline.node, proxy->timeout, aio_deadline_fire_);
-        if (error && borrowed) {
-            c->error = error;
-            return c;
-        }
     }
+    c->error = 0;
     c->pc = AIO_PC_END_;
     ret = aio_proxy_start_(c, inner, error);
+    return aio_suspends_(ret) ? ret : aio_proxy_end_slow_(c, ret);
+}
+
+static struct aio_coro *aio_wait_for_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_proxy_ *proxy = aio_proxy_of_(c);
+    struct aio_loop *loop = aio_thread_.loop;
+    if (c->pc == AIO_PC_END_)
+        return aio_proxy_end_(c, ret);              /* what was inside may be gone */
+    if (aio_unlikely_(c->pc == AIO_PC_FINALLY_))
+        return aio_wait_for_late_(c, c->error);
+    aio_deadline_begin_(&proxy->deadline, loop->current);
+    if (aio_unlikely_(!aio_timer_arm_quickly_(loop, &proxy->deadline.node, proxy->timeout, aio_deadline_fire_))) {
+        int error = proxy->timeout <= 0 ? 0 :
+            aio_timer_arm_after_(loop, &proxy->deadline.node, proxy->timeout, aio_deadline_fire_);
+        if (error || proxy->timeout <= 0)
+            return aio_wait_for_late_(c, error);
+    }
+    c->pc = AIO_PC_END_;
+    ret = AIO_HOT_(aio_await_)(c, proxy->inner);
     return aio_suspends_(ret) ? ret : aio_proxy_end_(c, ret);
 }
 
@@ -5142,47 +5509,81 @@ static struct aio_coro *aio_shield_body_(struct aio_coro *c, struct aio_coro *re
         c->pc = AIO_PC_END_;
         ret = aio_await_target_(c, aio_proxy_inner_(c), false);
     }
-    return ret ? aio_proxy_end_(c, ret) : NULL;
+    return ret ? aio_proxy_end_slow_(c, ret) : NULL;
 }
 
-static const struct aio_type aio_proxy_types_[] = {
-    { aio_wait_for_body_, AIO_NAMED_("aio_wait_for", NULL) 0, 0 },
-    { aio_shield_body_, AIO_NAMED_("aio_shield", NULL) 0, 0 },
-    { aio_wait_for_body_, AIO_NAMED_("aio_task", NULL) 0, 1 },
-};
-
-#if AIO_STRINGS
-static const char *aio_proxy_name_(const struct aio_coro *c)
+/* The deadline, the header and the result are zero already. */
+static inline struct aio_coro *aio_proxy_fill_(void *memory, const struct aio_type *kind, struct aio_coro *inner,
+                                               size_t at, aio_time timeout)
 {
-    bool wraps = c->type->bin == 1;                 /* not by address: names would keep the rest in a program */
-    return wraps ? ((const struct aio_proxy_ *)(const void *)c - 1)->name : aio_name_of_(c->type);
-}
+    struct aio_proxy_ *proxy = (struct aio_proxy_ *)(void *)((char *)memory + at);
+    struct aio_coro *c = (struct aio_coro *)memory;
+    proxy->type.body = kind->body;
+#if AIO_STRINGS
+    proxy->type.name = kind->name ? kind->name : aio_type_name_(inner);
+    proxy->type.file = NULL;
 #endif
+    proxy->type.size = at + sizeof *proxy;
+    proxy->type.bin = AIO_BIN_(at + sizeof *proxy);
+    proxy->inner = inner;
+    proxy->timeout = timeout;
+    c->type = &proxy->type;
+    c->flags = AIO_F_CORO_;
+    return c;
+}
+
+/* Behind a result. */
+static inline size_t aio_proxy_at_(size_t end)
+{
+    return (end + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_ * AIO_POOL_STEP_;
+}
+
+/* A type for each kind: its body and name. One that only wraps has the name of what is inside. */
+static const struct aio_type aio_proxy_wait_for_ = { aio_wait_for_body_, AIO_NAMED_("aio_wait_for", NULL) 0, 0 };
+static const struct aio_type aio_proxy_wrap_ = { aio_wait_for_body_, AIO_NAMED_(NULL, NULL) 0, 0 };
+static const struct aio_type aio_proxy_shield_ = { aio_shield_body_, AIO_NAMED_("aio_shield", NULL) 0, 0 };
 
 AIO_API_ struct aio_coro *aio_proxy_new_(struct aio_coro *inner, size_t offset, size_t size,
                                          aio_time timeout, int kind)
 {
-    struct aio_proxy_ *proxy;
+    static const struct aio_type *const kinds[] = { &aio_proxy_wait_for_, &aio_proxy_shield_, &aio_proxy_wrap_ };
+    size_t at = aio_proxy_at_(offset + size);
     struct aio_coro *c;
     if (!inner)
         return NULL;
     if (kind == AIO_SHIELD_)
         AIO_EXPECT_(aio_is_task_or_future_(inner), "aio_shield takes a task or a future", inner);
-    proxy = (struct aio_proxy_ *)aio_own_alloc_(sizeof *proxy + offset + size);
-    if (!proxy) {
+    c = (struct aio_coro *)aio_own_alloc_(at + sizeof(struct aio_proxy_));
+    if (!c) {
         aio_discard_(inner);
         return NULL;
     }
-    aio_memset_(proxy, 0, sizeof *proxy + offset + size);
-    proxy->inner = inner;
-    proxy->timeout = timeout;
-    proxy->name = aio_type_name_(inner);
-    proxy->offset = (uint32_t)offset;
-    proxy->size = (uint32_t)size;
-    c = (struct aio_coro *)(void *)(proxy + 1);
-    c->type = &aio_proxy_types_[kind];
-    c->flags = AIO_F_CORO_ | AIO_F_PROXY_;
+    aio_memset_(c, 0, at + sizeof(struct aio_proxy_));
+    aio_proxy_fill_(c, kinds[kind], inner, at, timeout);
+    aio_proxy_of_(c)->offset = offset;
+    aio_proxy_of_(c)->size = size;
     return c;
+}
+
+/* The usual case without a call: a result of a word or less, and the memory of a proxy that was freed. */
+AIO_API_ struct aio_coro *aio_wait_for_new_(struct aio_coro *inner, size_t offset, size_t size, aio_time timeout)
+{
+#if AIO_QUICK_
+    size_t at = aio_proxy_at_(offset + size);
+    size_t bin = AIO_BIN_(at + sizeof(struct aio_proxy_));
+    struct aio_coro *c = aio_thread_.free[bin];
+    if (aio_likely_(inner != NULL && c != NULL) && aio_likely_(size <= sizeof(void *)) && bin) {
+        aio_thread_.free[bin] = (struct aio_coro *)c->up.link;
+        aio_memset_(c, 0, sizeof *c);
+        aio_memset_((char *)c + offset, 0, sizeof(void *));     /* without a result: of the proxy, filled now */
+        aio_memset_(&((struct aio_proxy_ *)(void *)((char *)c + at))->deadline, 0, sizeof(struct aio_deadline_));
+        aio_proxy_fill_(c, &aio_proxy_wait_for_, inner, at, timeout);
+        aio_proxy_of_(c)->offset = offset;
+        aio_proxy_of_(c)->size = size;
+        return c;
+    }
+#endif
+    return aio_proxy_new_(inner, offset, size, timeout, AIO_WAIT_FOR_);
 }
 
 /* --------------------------------------------------------------------------------- groups */
@@ -5797,7 +6198,7 @@ AIO_API_ int aio_timeout_reschedule_at(struct aio_timeout *timeout, aio_time whe
     loop = aio_loop_of_(timeout->deadline.task);
     if (node->place == AIO_AT_TIMER_)               /* its slot is free for the new one then */
         aio_timer_disarm_(loop, node);
-    else if (when != AIO_FOREVER && loop->timer_count == loop->timer_capacity && !aio_timer_grow_(loop))
+    else if (when != AIO_FOREVER && !aio_timer_room_(loop))
         return AIO_ENOMEM;
     timeout->when = when;
     return aio_timeout_arm_(loop, timeout, when);
@@ -7222,7 +7623,7 @@ static const struct aio_task *aio_gatherer_of_(const struct aio_task *task)
     const struct aio_coro *c = task->leaf;
     while (!(c->flags & AIO_F_ROOT_))
         c = c->up.caller;
-    return c->flags & AIO_F_PROXY_ ? task->extension->group->owner_task : task;
+    return aio_is_proxy_(c) ? task->extension->group->owner_task : task;
 }
 
 static void aio_race_won_(struct aio_group *group, struct aio_task *task, struct aio_coro *root)
@@ -7248,7 +7649,7 @@ static void aio_race_granted_(struct aio_task *task)
     struct aio_coro *c = task->leaf;
     if (!(group->flags & AIO_GROUP_RACE_) || group->closing)
         return;
-    while (c->flags & AIO_F_PROXY_ || aio_is_op_(c)) {
+    while (aio_is_proxy_(c) || aio_is_op_(c)) {
         if (c->flags & AIO_F_ROOT_) {
             AIO_CONTAINER_(group, struct aio_gather_, group)->granted = true;
             aio_race_won_(group, task, c);
@@ -7925,7 +8326,9 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
     else if (timeout != 0 && loop->timer_count) {
         aio_time now = loop->poller->now(loop), left;
         aio_timers_settle_(loop, now);
-        left = AIO_SMALL || loop->timer_heap ? aio_time_until_(now, loop->timers[0].deadline) : timeout;
+        left = AIO_TIMER_HEAP_(loop) ? aio_time_until_(now, loop->timers[0].deadline) : timeout;
+        if (left > 0 && (timeout < 0 || left < timeout))
+            left += aio_timers_slack_(loop);
         if (timeout < 0 || left < timeout)
             timeout = left;
     }
@@ -8172,7 +8575,6 @@ AIO_API_ int aio_loop_init_(struct aio_loop *loop, const struct aio_options *opt
     aio_memset_(loop, 0, sizeof *loop);
     loop->tail = &loop->head;
     loop->turn_end.flags = AIO_N_CALLBACK_;
-    loop->timer_heap = AIO_SMALL ? UINT32_MAX : 0;
     loop->poller = options && options->poller ? options->poller : poller;
     loop->on_error = options && options->on_error ? options->on_error : NULL;
     loop->user = options ? options->user : NULL;
@@ -8397,6 +8799,9 @@ static void aio_callbacks_drop_(struct aio_loop *loop)
     struct aio_node *node;
     uint32_t i;
     aio_inbox_take_(loop);
+#if !AIO_SMALL
+    aio_timers_join_(loop);
+#endif
     for (i = 0; i < loop->timer_count; i++) {
         node = loop->timers[i].node;
         if (node->flags & AIO_N_CALLBACK_)
@@ -8425,7 +8830,10 @@ static void aio_loop_free_(struct aio_loop *loop)
     loop->timers = NULL;
     loop->fds = NULL;
     loop->timer_count = loop->timer_capacity = 0;
-    loop->timer_heap = AIO_SMALL ? UINT32_MAX : 0;
+#if !AIO_SMALL
+    loop->timer_heap = loop->timer_settled = loop->timer_end = 0;
+    loop->timer_levels = 0;
+#endif
     loop->fd_capacity = 0;
     loop->head = NULL;
     loop->tail = &loop->head;
@@ -8681,7 +9089,7 @@ static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct
     const struct aio_set_ *set = aio_dump_set_(task);
     aio_time deadline = AIO_FOREVER;
     for (;; c = c->up.caller) {
-        if (c->flags & AIO_F_PROXY_)
+        if (aio_is_proxy_(c))
             deadline = aio_dump_sooner_(loop, &aio_proxy_of_(c)->deadline.node, deadline);
         if (c->flags & AIO_F_ROOT_)
             break;

@@ -102,6 +102,9 @@ static int aio_select_open_(struct aio_loop *loop)
     if (!select_)
         return AIO_ENOMEM;
     loop->poller_data = select_;
+#if !AIO_SMALL
+    loop->slack = AIO_MS(1);
+#endif
     FD_ZERO(&select_->want[0]);
     FD_ZERO(&select_->want[1]);
     select_->highest = -1;

@@ -572,6 +572,7 @@ TWICE(twice_put, NUMBERS, aio_queue_put(&self->things.queue, &self->things.numbe
 TWICE(twice_put_large, ITEMS, aio_queue_put(&self->things.queue, &self->things.item))
 TWICE(twice_get, NUMBERS; (void)!aio_queue_put_nowait(&self->things.queue, &self->things.number),
       aio_queue_get(&self->things.queue, &self->things.number))
+TWICE(twice_wait_for, , aio_wait_for(aio_sleep(1), AIO_SEC(1)))
 SCENARIO(twice_in_a_task, struct things things; struct aio_void *made, *task;)
 {
     AIO_BEGIN;
@@ -587,6 +588,7 @@ TEST(an_operation_runs_only_once)
     CHECK_STR(dies(run_twice_put), "aio: 'aio_queue_put': used after it was freed (awaited twice?)\n");
     CHECK_STR(dies(run_twice_put_large), "aio: 'aio_queue_put': used after it was freed (awaited twice?)\n");
     CHECK_STR(dies(run_twice_get), "aio: 'aio_queue_get': used after it was freed (awaited twice?)\n");
+    CHECK_STR(dies(run_twice_wait_for), "aio: 'aio_wait_for': used after it was freed (awaited twice?)\n");
     CHECK_STR(dies(run_twice_in_a_task), "aio: 'aio_lock_acquire': used after it was freed (awaited twice?)\n");
 }
 

@@ -286,15 +286,18 @@ static AIO_CORO(op_twice)
     AIO_BEGIN;
     aio_queue_init(&self->queue, self->items);
     AIO_AWAIT(aio_queue_put(&self->queue, &self->item));
-    self->made = self->what == 'g' ? aio_queue_get(&self->queue, &self->item) : aio_lock_acquire(&self->lock);
+    self->made = self->what == 'g' ? aio_queue_get(&self->queue, &self->item) :
+        self->what == 'w' ? aio_wait_for(aio_sleep(1), AIO_SEC(1)) : aio_lock_acquire(&self->lock);
     AIO_AWAIT(self->made);
     AIO_AWAIT(self->made);
     AIO_END;
 }
 static void gets_twice(void) { (void)aio_run(aio_new(op_twice, 'g')); }
 static void locks_twice(void) { (void)aio_run(aio_new(op_twice, 'l')); }
+static void waits_twice(void) { (void)aio_run(aio_new(op_twice, 'w')); }
 TEST(operations_awaited_twice)
 {
+    CHECK_STR(dies(waits_twice), "aio: 'aio_wait_for': used after it was freed (awaited twice?)\n");
     CHECK_STR(dies(gets_twice), "aio: 'aio_queue_get': used after it was freed (awaited twice?)\n");
     CHECK_STR(dies(locks_twice), "aio: 'aio_lock_acquire': used after it was freed (awaited twice?)\n");
 }

@@ -626,12 +626,38 @@ TEST(posts_from_a_signal_handler)
     CHECK_INT(aio_loop_close(&loop), 0);
 }
 
+/* A crowd is woken a millisecond after its first one at the latest, and no turn waits longer than it may. */
+TEST(a_crowd)
+{
+    struct aio_loop loop;
+    struct aio_callback callbacks[100];
+    aio_time began;
+    int i, turns = 0;
+    CHECK_INT(init(&loop), 0);
+    CHECK(loop.slack == AIO_MS(1));
+    memset(callbacks, 0, sizeof callbacks);
+    began = aio_loop_time(&loop);
+    for (i = 0; i < 100; i++) {
+        callbacks[i].fn = note_arg;
+        callbacks[i].arg = "";
+        CHECK_INT(aio_loop_call_at(&loop, &callbacks[i], began + AIO_MS(20) + AIO_US(5) * i), 0);
+    }
+    CHECK(aio_loop_turn(&loop, AIO_MS(2)) == 0);
+    CHECK(aio_loop_time(&loop) - began >= AIO_MS(2));
+    for (; aio_callback_pending(&callbacks[99]); turns++)
+        CHECK(aio_loop_turn(&loop, -1) >= 0);
+    CHECK(aio_loop_time(&loop) - began >= AIO_MS(21));
+    CHECK(turns <= 3);                                  /* one, if nothing holds us up */
+    tap_text[0] = 0;
+    CHECK_INT(aio_loop_close(&loop), 0);
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(run_until_complete), T(run_forever_and_stop), T(taken_out_of_the_queue), T(run_after_a_poller_error),
         T(stop_while_completing), T(closed),
         T(leftovers_in_order), T(callbacks_outlive_the_loop), T(posted_while_closing), T(posted_before_a_fork),
         T(turns_in_a_foreign_loop), T(work_between_turns),
-        T(a_turn_waits_so_long), T(no_spin_in_a_foreign_loop), T(interleaved), T(one_after_another),
+        T(a_turn_waits_so_long), T(a_crowd), T(no_spin_in_a_foreign_loop), T(interleaved), T(one_after_another),
         T(loops_in_threads), T(posts_from_threads), T(a_post_ends_a_wait), T(posts_from_a_signal_handler));
 }

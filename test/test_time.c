@@ -94,6 +94,188 @@ static AIO_CORO(spins)
     AIO_END;
 }
 
+/* loop->slack: who comes in a crowd is woken at its end, in order; others are woken when they are due. */
+struct late { AIO_FRAME(void); aio_time sleep, *most; int *n; };
+static AIO_CORO(late)
+{
+    AIO_BEGIN;
+    self->sleep += aio_now();
+    AIO_AWAIT(aio_sleep_until(self->sleep));
+    CHECK(aio_now() >= self->sleep);
+    if (*self->most < aio_now() - self->sleep)
+        *self->most = aio_now() - self->sleep;
+    ++*self->n;
+    AIO_END;
+}
+CORO_TEST(slack, int sleepers, i, n; aio_time most;)
+{
+    AIO_BEGIN;
+    for (self->sleepers = 8; self->sleepers < 100; self->sleepers += 8) {
+        aio_loop_current()->slack = 1000;
+        for (self->n = self->i = 0; self->i < self->sleepers; self->i++)
+            CHECK_INT(aio_spawn(aio_new(late, 5000 + 10 * (self->i * 7 % self->sleepers), &self->most, &self->n)), 0);
+        self->most = 0;
+        AIO_AWAIT(aio_sleep(10000));
+        CHECK_INT(self->n, self->sleepers);
+        CHECK_INT(self->most, self->sleepers <= 32 ? 0 : 1000);
+    }
+    for (self->n = self->i = 0; self->i < 100; self->i++)   /* as many, but further apart */
+        CHECK_INT(aio_spawn(aio_new(late, 5000 + 40 * self->i, &self->most, &self->n)), 0);
+    self->most = 0;
+    AIO_AWAIT(aio_sleep(10000));
+    CHECK_INT(self->n, 100);
+    CHECK_INT(self->most, 0);
+    AIO_END;
+}
+
+/* Thousands of timers, armed and taken back in every order: each comes when it is due, and equal ones come as they were
+   armed. In between, each is where the loop's levels have room for it. */
+struct due { struct aio_callback callback; aio_time when; unsigned order; };
+static struct { struct due *all; int n; unsigned armed; aio_time when; unsigned order; uint32_t random; bool again; } dues;
+
+static uint32_t dues_random(uint32_t n)
+{
+    dues.random = dues.random * 1103515245u + 12345u;
+    return (dues.random >> 8) % n;
+}
+
+static aio_time dues_span(int how, int i)
+{
+    switch (how) {
+    case 0: return 1 + i;                       /* one after the other */
+    case 1: return 100000 - i;                  /* each before the others */
+    case 2: return 5000;                        /* all at once */
+    case 3: return 1 + dues_random(100000);
+    case 4: return 1 + dues_random(10) * 10000; /* in crowds */
+    default: return dues_random(8) ? 1 + dues_random(1000) : 1000000 + dues_random(1000000);
+    }
+}
+
+static void dues_arm(struct due *due, aio_time span)
+{
+    due->order = dues.armed++;
+    due->when = aio_now() + span;
+    if (dues_random(2))
+        CHECK_INT(aio_loop_call_later(aio_loop_current(), &due->callback, span), 0);
+    else
+        CHECK_INT(aio_loop_call_at(aio_loop_current(), &due->callback, due->when), 0);
+}
+
+static void due_now(struct aio_callback *callback)
+{
+    struct due *due = (struct due *)callback->arg;
+    if (due->when != aio_now() || (due->when == dues.when && due->order < dues.order))
+        note("wrong ");
+    dues.when = due->when;
+    dues.order = due->order;
+    dues.n--;
+    if (dues.again && dues_random(2)) {
+        dues.n++;
+        dues_arm(due, 1 + dues_random(3000));
+    }
+}
+
+static void dues_check(const struct aio_loop *loop)
+{
+#if !AIO_SMALL
+    unsigned level = loop->timer_levels;
+    uint32_t i, n = 0, end = level ? loop->timer_level[level - 1].start : loop->timer_settled;
+    bool wrong = end < loop->timer_heap || loop->timer_end > loop->timer_capacity || level > AIO_TIMER_LEVELS_;
+    for (i = 0; i < loop->timer_end && !wrong; i++) {
+        if (i >= loop->timer_heap && i < end)
+            continue;                           /* nobody's */
+        n++;
+        while (level && i >= loop->timer_level[level - 1].start)
+            level--;
+        wrong = loop->timers[i].node->u.timer.index != i || loop->timers[i].node->place != AIO_AT_TIMER_;
+        if (i >= end && i < loop->timer_settled)
+            wrong |= loop->timers[i].deadline < loop->timer_level[level].from;
+        if (i < loop->timer_settled && level < loop->timer_levels && i < loop->timer_level[level].start)
+            wrong |= loop->timers[i].deadline >= loop->timer_level[level].from;
+    }
+    if (wrong || n != loop->timer_count)
+        note("at %u ", (unsigned)i);
+#else
+    (void)loop;
+#endif
+}
+
+/* Arms the i-th one. Now and then one of the others is taken back, and perhaps it comes again. */
+static void dues_add(int how, int i)
+{
+    struct due *due = &dues.all[i], *other = &dues.all[dues_random((uint32_t)i + 1)];
+    due->callback.fn = due_now;
+    due->callback.arg = due;
+    dues.n++;
+    dues_arm(due, dues_span(how, i));
+    if (i % 8 || !aio_callback_cancel(&other->callback))
+        return;
+    if (dues_random(2))
+        dues_arm(other, dues_span(how, i));
+    else
+        dues.n--;
+}
+
+CORO_TEST(many_in_any_order, int how, i, step, most;)
+{
+    AIO_BEGIN;
+    self->most = (int)core_many(10000);
+    dues.all = (struct due *)calloc((size_t)self->most, sizeof *dues.all);
+    dues.again = true;
+    for (self->how = 0; self->how < 6; self->how++) {
+        for (self->i = 0; self->i < self->most; self->i++) {
+            dues_add(self->how, self->i);
+            if (self->i % 100 == 99) {
+                AIO_AWAIT(aio_sleep(dues_random(20)));
+                dues_check(aio_loop_current());
+            }
+        }
+        for (self->step = 0; dues.n; self->step++) {
+            dues_check(aio_loop_current());
+            for (self->i = 0; self->i < 20; self->i++) {
+                struct due *other = &dues.all[dues_random((uint32_t)self->most)];
+                if (self->how % 2 && aio_callback_cancel(&other->callback))
+                    dues.n--;
+            }
+            dues.again = self->step < 100;
+            AIO_AWAIT(aio_sleep(self->step < 1000 ? 100 : 100000));
+        }
+        CHECK_INT(aio_loop_current()->timer_count, 0);
+    }
+    free(dues.all);
+    AIO_END;
+}
+
+/* Those that are left when the loop ends are told, wherever they are. */
+struct many_left_over { AIO_FRAME(void); int i, most; };
+static AIO_CORO(many_left_over)
+{
+    AIO_BEGIN;
+    self->most = (int)core_many(5000);
+    dues.all = (struct due *)calloc((size_t)self->most, sizeof *dues.all);
+    dues.again = false;
+    for (self->i = 0; self->i < self->most; self->i++) {
+        dues.all[self->i].callback.fn = due_now;
+        dues.all[self->i].callback.arg = &dues.all[self->i];
+        dues_arm(&dues.all[self->i], dues_span(3, self->i));
+    }
+    AIO_AWAIT(aio_sleep(50000));
+    for (self->i = 0; self->i < 100; self->i++)
+        if (!aio_callback_pending(&dues.all[self->i].callback))
+            dues_arm(&dues.all[self->i], 100000);
+    dues_check(aio_loop_current());
+    AIO_END;
+}
+TEST(left_over)
+{
+    int i;
+    CHECK_INT(run(aio_new(many_left_over)), 0);
+    for (i = 0; i < core_many(5000); i++)
+        if (aio_callback_pending(&dues.all[i].callback))
+            note("waits ");
+    free(dues.all);
+}
+
 CORO_TEST(sleep_until, struct spins *spinner; int turns;)
 {
     AIO_BEGIN;
@@ -247,6 +429,104 @@ CORO_TEST(wait_for_coroutine, int error, value;)
     CHECK_STR(outcome(self->error, self->value), "0,7 after 0");
     CHECK_NOTES("s f0 F0 ");
     AIO_AWAIT(aio_sleep(200));                  /* no deadline is left behind */
+    AIO_END;
+}
+
+/* Results of every size pass through, with spans that are long enough to be taken back before the clock is read, and
+   nothing of what stood in the memory before, or stands behind the result. */
+struct triple { long a, b, c; };
+struct large { char text[100]; };
+#define GIVES(name, T) \
+    struct name { AIO_FRAME(T); aio_time sleep; T value; }; \
+    static AIO_CORO(name) \
+    { \
+        AIO_BEGIN; \
+        self->result = self->value; \
+        AIO_AWAIT(aio_sleep(self->sleep)); \
+        AIO_END; \
+    }
+GIVES(gives_char, char)
+GIVES(gives_short, short)
+GIVES(gives_int, int)
+GIVES(gives_long, long)
+GIVES(gives_pointer, const char *)
+GIVES(gives_double, long double)
+GIVES(gives_triple, struct triple)
+GIVES(gives_large, struct large)
+
+struct passes { AIO_FRAME(void); aio_time sleep, limit; int error; char c; short s; int i; long l; const char *p; long double d;
+    struct triple t; struct large large; };
+static AIO_CORO(passes)
+{
+    static const struct triple triple = { 1, 2, 3 };
+    static const struct large large = { "large" };
+    bool late = self->sleep > self->limit;
+    AIO_BEGIN;
+    memset(&self->c, 0x5a, (size_t)((char *)(self + 1) - &self->c));
+    AIO_TRY(self->error, aio_wait_for(aio_sleep(self->sleep), self->limit));
+    AIO_TRY(self->error, self->c, aio_wait_for(aio_new(gives_char, self->sleep, 'c'), self->limit));
+    AIO_TRY(self->error, self->s, aio_wait_for(aio_new(gives_short, self->sleep, 12345), self->limit));
+    AIO_TRY(self->error, self->i, aio_wait_for(aio_new(gives_int, self->sleep, -2), self->limit));
+    AIO_TRY(self->error, self->l, aio_wait_for(aio_new(gives_long, self->sleep, -3), self->limit));
+    AIO_TRY(self->error, self->p, aio_wait_for(aio_new(gives_pointer, self->sleep, "pointer"), self->limit));
+    AIO_TRY(self->error, self->d, aio_wait_for(aio_new(gives_double, self->sleep, 0.5L), self->limit));
+    AIO_TRY(self->error, self->t, aio_wait_for(aio_new(gives_triple, self->sleep, triple), self->limit));
+    AIO_TRY(self->error, self->large, aio_wait_for(aio_new(gives_large, self->sleep, large), self->limit));
+    CHECK_INT(self->error, late ? AIO_ETIMEDOUT : 0);
+    /* what stood there when it was cancelled, or nothing if it never ran */
+    CHECK(self->limit > 0 ? self->c == 'c' && self->s == 12345 && self->i == -2 && self->l == -3 :
+          !self->c && !self->s && !self->i && !self->l);
+    CHECK(self->limit > 0 ? self->d == 0.5L && strcmp(self->p, "pointer") == 0 : self->d == 0 && !self->p);
+    CHECK(self->limit > 0 ? self->t.a == 1 && self->t.c == 3 && strcmp(self->large.text, "large") == 0 :
+          !self->t.a && !self->t.c && !self->large.text[0] && !self->large.text[99]);
+    CHECK(aio_loop_current()->timer_count == 0);
+    AIO_END;
+}
+CORO_TEST(wait_for_results, int i;)
+{
+    AIO_BEGIN;
+    for (; self->i < 3; self->i++) {            /* in memory that is new, and in what others have left */
+        AIO_AWAIT(aio_new(passes, 0, AIO_SEC(1)));
+        AIO_AWAIT(aio_new(passes, AIO_MS(5), AIO_SEC(1)));
+        AIO_AWAIT(aio_new(passes, AIO_SEC(1), AIO_MS(5)));
+        AIO_AWAIT(aio_new(passes, AIO_SEC(1), 0));
+        AIO_AWAIT(aio_new(passes, AIO_SEC(1), AIO_FOREVER));
+    }
+    AIO_END;
+}
+
+/* Long spans are armed in one place and taken back from wherever they are: the newest, one in the middle, one that
+   has been looked at, with others that are due before and after. */
+CORO_TEST(wait_for_spans, int error, value, i; struct aio_void *nap; struct work *task;)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_spawn(aio_new(sleeps, 1, AIO_MS(7))), 0);
+    CHECK_INT(aio_spawn(aio_new(sleeps, 2, AIO_SEC(2))), 0);
+    AIO_AWAIT(self->value, aio_wait_for(aio_wait_for(work(0, 7), AIO_MS(3)), AIO_MS(2)));
+    CHECK_INT(self->value, 7);
+    since = aio_now();
+    AIO_TRY(self->error, aio_wait_for(aio_wait_for(work(AIO_MS(9), 7), AIO_MS(3)), AIO_MS(2)));
+    CHECK_STR(outcome(self->error, 0), "-110,0 after 2000000");
+    AIO_TRY(self->error, aio_wait_for(aio_wait_for(work(AIO_MS(9), 7), AIO_MS(2)), AIO_MS(3)));
+    CHECK_STR(outcome(self->error, 0), "-110,0 after 2000000");
+    self->task = aio_create_task(work(0, 8));
+    for (self->i = 0; self->i < 3; self->i++) {
+        AIO_AWAIT(self->value, aio_wait_for(self->task, AIO_MS(1)));
+        CHECK_INT(self->value, 8);
+        self->nap = aio_create_task(aio_wait_for(aio_sleep(AIO_FOREVER), AIO_MS(1)));
+        AIO_AWAIT(self->value, aio_wait_for(work(0, 9), AIO_MS(1)));
+        AIO_AWAIT(self->value, aio_wait_for(work(AIO_US(10), 9), AIO_MS(1)));
+        CHECK_INT(self->value, 9);
+        CHECK(aio_task_cancel(self->nap));
+        AIO_TRY(self->error, self->nap);
+        CHECK_INT(self->error, AIO_ECANCELED);
+        aio_release(self->nap);
+    }
+    aio_release(self->task);
+    CHECK_INT(aio_loop_current()->timer_count, 2);
+    tap_text[0] = 0;
+    AIO_AWAIT(aio_sleep(AIO_SEC(3)));
+    CHECK_NOTES("1@7000000 2@2000000000 ");
     AIO_END;
 }
 
@@ -676,8 +956,8 @@ CORO_TEST(posts, struct aio_callback c[3];)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(sleep_until), T(huge), T(units), T(sleep_as_task),
-        T(wait_for_coroutine), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
+    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(many_in_any_order), T(left_over), T(sleep_until), T(huge), T(units), T(sleep_as_task),
+        T(wait_for_coroutine), T(wait_for_results), T(wait_for_spans), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));
 }

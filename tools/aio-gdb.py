@@ -46,6 +46,15 @@ def pointer(value, type_name):
     return value.cast(pointer_type(type_name))
 
 
+def is_proxy(c):
+    """A proxy has its type in itself."""
+    return 0 < int(c["type"]) - int(c) < int(c["type"]["size"])
+
+
+def proxy(c):
+    return pointer(c["type"], "aio_proxy_")
+
+
 def clock(loop):
     """The time on the loop's clock, or None: it cannot be known, of a core file for example."""
     name = loop["poller"]["name"].string()
@@ -95,7 +104,7 @@ class Task:
         if self.place == constant("AIO_AT_TARGET_"):
             return self.record["node"]["u"]["target"]
         if self.place == constant("AIO_AT_LIST_") and self.leaf_is("aio_shield"):
-            return (pointer(self.leaf, "aio_proxy_") - 1)["inner"]
+            return proxy(self.leaf)["inner"]
         return None
 
     def wait(self):
@@ -139,8 +148,7 @@ class Task:
 
     def timeout(self):
         """The next deadline of an aio_wait_for among its coroutines, as text."""
-        nodes = [(pointer(c, "aio_proxy_") - 1)["deadline"]["node"] for c in self.frames()
-                 if int(c["flags"]) & constant("AIO_F_PROXY_")]
+        nodes = [proxy(c)["deadline"]["node"] for c in self.frames() if is_proxy(c)]
         nodes = [node for node in nodes if int(node["place"]) == constant("AIO_AT_TIMER_")]
         return "; timeout: " + self.loop.left(min(nodes, key=self.loop.deadline)) if nodes else ""
 
@@ -195,7 +203,7 @@ class Loop:
     def deadline(self, node):
         index = int(node["u"]["timer"]["index"])
         deadline = int(self.loop["timers"][index]["deadline"])
-        if index < int(self.loop["timer_heap"]):
+        if index < int(self.loop["timer_settled"]):
             return deadline
         return deadline + (self.now or 0)       # armed since the loop read the clock: a span still
 
