@@ -3994,26 +3994,64 @@ AIO_API_ int aio_task_uncancel_(struct aio_coro *c)
 
 /* ---------------------------------------------------------------------------------- tasks */
 
-/* What few tasks need. */
+/* What few tasks need. A member of a group that needs no more has the first part only: it is half of the whole, and
+   a connection of a server that serves each in a member is smaller by 32 bytes. */
 struct aio_extension_ {
-    const char *name;
-    struct aio_scope_ *open;            /* what its frames have open, newest first */
     struct aio_group *group;            /* the group it is a member of */
     struct aio_task *before, *after;    /* its neighbours there */
     bool keep;                          /* the group keeps a handle of it */
+    bool whole;                         /* the second part is there */
+    const char *name;                   /* here it begins */
+    struct aio_scope_ *open;            /* what its frames have open, newest first */
     struct aio_context_ *context;       /* its task-local values, or NULL */
 };
+enum { AIO_MEMBER_SIZE_ = AIO_SMALL ? sizeof(struct aio_extension_) : offsetof(struct aio_extension_, name) };
 
 static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *generator);
 
-static struct aio_extension_ *aio_extend_(struct aio_task *task)
+static bool aio_is_whole_(const struct aio_extension_ *extension)
+{
+    return extension && (AIO_SMALL || extension->whole);
+}
+
+/* With room for what a member of a group needs. */
+static struct aio_extension_ *aio_extend_member_(struct aio_task *task)
 {
     if (!task->extension) {
-        task->extension = (struct aio_extension_ *)aio_own_alloc_(sizeof *task->extension);
+        task->extension = (struct aio_extension_ *)aio_own_alloc_(AIO_MEMBER_SIZE_);
         if (task->extension)
-            aio_memset_(task->extension, 0, sizeof *task->extension);
+            aio_memset_(task->extension, 0, AIO_MEMBER_SIZE_);
     }
     return task->extension;
+}
+
+/* A member's moves: nothing points at it but the task. */
+static AIO_NOINLINE_ struct aio_extension_ *aio_extend_whole_(struct aio_task *task)
+{
+    struct aio_extension_ *part = task->extension;
+    struct aio_extension_ *whole = (struct aio_extension_ *)aio_own_alloc_(sizeof *whole);
+    if (!whole)
+        return NULL;
+    aio_memset_(whole, 0, sizeof *whole);
+    if (part) {
+        aio_memcpy_(whole, part, AIO_MEMBER_SIZE_);
+        aio_free_(part, AIO_MEMBER_SIZE_);
+    }
+    whole->whole = true;
+    return task->extension = whole;
+}
+
+/* With room for everything. */
+static inline struct aio_extension_ *aio_extend_(struct aio_task *task)
+{
+    if (AIO_SMALL)
+        return aio_extend_member_(task);
+    return aio_likely_(aio_is_whole_(task->extension)) ? task->extension : aio_extend_whole_(task);
+}
+
+static struct aio_context_ *aio_context_of_(const struct aio_task *task)
+{
+    return aio_is_whole_(task->extension) ? task->extension->context : NULL;
 }
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
@@ -4068,7 +4106,7 @@ static struct aio_task *aio_running_task_(void) { return aio_thread_.loop ? aio_
 AIO_API_ void *aio_local_get(const struct aio_local *local)
 {
     struct aio_task *task = aio_running_task_();
-    struct aio_context_ *context = task && task->extension ? task->extension->context : NULL;
+    struct aio_context_ *context = task ? aio_context_of_(task) : NULL;
     struct aio_context_value_ *found = aio_context_find_(context, local);
     return found ? found->value : local->initial;
 }
@@ -4111,8 +4149,12 @@ static const struct aio_contexts_ *aio_late_contexts_(void)
     return &contexts;
 }
 
-static void aio_extension_free_(struct aio_extension_ *extension)
+static inline void aio_extension_free_(struct aio_extension_ *extension)
 {
+    if (!aio_is_whole_(extension)) {
+        aio_free_(extension, AIO_MEMBER_SIZE_);
+        return;
+    }
     if (extension->context)
         aio_thread_.contexts->unref(extension->context);
     aio_free_(extension, sizeof *extension);
@@ -4148,7 +4190,7 @@ struct aio_scopes_ {
 static const struct aio_scopes_ *aio_late_scopes_(void);
 
 /* False: no memory. */
-static bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, const struct aio_scope_kind_ *kind)
+static inline bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, const struct aio_scope_kind_ *kind)
 {
     struct aio_task *task = aio_thread_.loop->current;
     struct aio_scope_ **list;
@@ -4310,7 +4352,7 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
         return NULL;
     }
     aio_task_fill_(loop, task, c, refs);
-    if (aio_unlikely_(loop->current && loop->current->extension) && loop->current->extension->context &&
+    if (aio_unlikely_(loop->current && loop->current->extension) && aio_context_of_(loop->current) &&
         !aio_thread_.contexts->inherit(task, loop->current->extension)) {
         aio_task_unmake_(loop, task, c);
         return NULL;
@@ -4459,7 +4501,7 @@ AIO_API_ int aio_task_error_(struct aio_coro *c)
 AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
-    if (task && task->extension && task->extension->name)
+    if (task && aio_is_whole_(task->extension) && task->extension->name)
         return task->extension->name;
     return c && c->flags & AIO_F_PROXY_ ? aio_proxy_name_(c) : aio_type_name_(c);
 }
@@ -5211,7 +5253,7 @@ static struct aio_task *aio_group_member_(struct aio_group *group, struct aio_co
     task = aio_task_make_(loop, c, keep ? 2 : 1);
     if (!task)
         return NULL;
-    if (!aio_extend_(task)) {
+    if (!aio_extend_member_(task)) {
         aio_task_unmake_(loop, task, c);
         return NULL;
     }
@@ -8589,7 +8631,7 @@ static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_n
 static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
 {
     struct aio_coro *c = task->leaf;
-    struct aio_scope_ *scope = task->extension ? task->extension->open : NULL;
+    struct aio_scope_ *scope = aio_is_whole_(task->extension) ? task->extension->open : NULL;
     const struct aio_set_ *set = aio_dump_set_(task);
     aio_time deadline = AIO_FOREVER;
     for (;; c = c->up.caller) {
