@@ -638,9 +638,9 @@ enum { AIO_READABLE = 1, AIO_WRITABLE = 2, AIO_ALWAYS_READY = 1 };
 
 /* What the loop knows of a descriptor. For pollers and aio_net.h; private to everybody else. */
 struct aio_fd {
-    struct aio_task *waiter[2];         /* [0] the reader, [1] the writer */
+    struct aio_task *waiter;            /* the reader, whose link leads to the writer; or the writer; or NULL */
     uint32_t generation;                /* one more after each close */
-    uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing */
+    uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing, or somebody waits */
     uint8_t hangup;                     /* a short read drains it no more: the end is near, or urgent data */
     uint8_t watched;                    /* the poller's: what it has registered. What is in it is not watched again */
     uint8_t kind;                       /* aio_net.h's: socket, file, not known yet */
@@ -3733,6 +3733,12 @@ static struct aio_callback *aio_node_callback_(struct aio_node *node)
     return AIO_CONTAINER_(node, struct aio_callback, node);
 }
 
+/* Who waits at the same descriptor behind this task. */
+static inline struct aio_task *aio_next_waiter_(const struct aio_task *task)
+{
+    return (struct aio_task *)(void *)task->node.link.next;
+}
+
 /* The task runs again, at the back of the queue; its await returns ret. */
 static void aio_wake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *ret)
 {
@@ -3783,6 +3789,16 @@ static void aio_task_timer_(struct aio_loop *loop, struct aio_node *node)
     aio_wake_(loop, aio_node_task_(node), aio_constant_(aio_ok_));
 }
 
+/* Takes a task out of the list of a descriptor, in which there are at most two. */
+static inline void aio_fd_leave_(struct aio_loop *loop, struct aio_fd *entry, struct aio_task *task)
+{
+    if (aio_likely_(entry->waiter == task))
+        entry->waiter = aio_next_waiter_(task);
+    else
+        entry->waiter->node.link.next = NULL;
+    loop->fd_waiters--;
+}
+
 /* Takes a task out of where it waits. Nothing points at it any more. */
 static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
 {
@@ -3793,8 +3809,7 @@ static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
         break;
     case AIO_AT_READER_:
     case AIO_AT_WRITER_:
-        loop->fds[node->u.fd].waiter[node->place - AIO_AT_READER_] = NULL;
-        loop->fd_waiters--;
+        aio_fd_leave_(loop, &loop->fds[node->u.fd], task);
         break;
     default:
         if (aio_in_list_(node))
@@ -7565,13 +7580,22 @@ AIO_API_ struct aio_fd *aio_loop_fd_add(struct aio_loop *loop, int fd)
     return &fds[fd];
 }
 
-static inline void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, int which, const struct aio_unit_ *ret)
+/* Who waits to read, or to write; NULL: nobody does. */
+static inline struct aio_task *aio_fd_waiter_(const struct aio_fd *entry, unsigned want)
 {
-    struct aio_task *task = entry->waiter[which];
+    int place = want == AIO_WRITABLE ? AIO_AT_WRITER_ : AIO_AT_READER_;
+    struct aio_task *task = entry->waiter;
+    if (place == AIO_AT_WRITER_ && task && task->node.place == AIO_AT_READER_)
+        task = aio_next_waiter_(task);
+    return task && task->node.place == place ? task : NULL;
+}
+
+static inline void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, unsigned want, const struct aio_unit_ *ret)
+{
+    struct aio_task *task = aio_fd_waiter_(entry, want);
     if (!task)
         return;
-    entry->waiter[which] = NULL;
-    loop->fd_waiters--;
+    aio_fd_leave_(loop, entry, task);
     aio_wake_(loop, task, aio_constant_(*ret));
 }
 
@@ -7581,9 +7605,9 @@ static inline void aio_fd_ready_(struct aio_loop *loop, struct aio_fd *entry, un
     if (aio_unlikely_(hangup))
         entry->hangup = true;
     if (ready & AIO_READABLE)
-        aio_fd_wake_(loop, entry, 0, &aio_ok_);
+        aio_fd_wake_(loop, entry, AIO_READABLE, &aio_ok_);
     if (ready & AIO_WRITABLE)
-        aio_fd_wake_(loop, entry, 1, &aio_ok_);
+        aio_fd_wake_(loop, entry, AIO_WRITABLE, &aio_ok_);
 }
 
 AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup)
@@ -7598,8 +7622,8 @@ AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd)
     struct aio_fd *entry = aio_loop_fd(loop, fd);
     if (!entry)
         return;
-    aio_fd_wake_(loop, entry, 0, &aio_badf_);
-    aio_fd_wake_(loop, entry, 1, &aio_badf_);
+    aio_fd_wake_(loop, entry, AIO_READABLE, &aio_badf_);
+    aio_fd_wake_(loop, entry, AIO_WRITABLE, &aio_badf_);
     if (loop->poller->forget)
         loop->poller->forget(loop, fd);
     entry->generation++;
@@ -7613,16 +7637,24 @@ AIO_API_ void aio_forget_fd(int fd)
         aio_loop_fd_forget(loop, fd);
 }
 
-/* Parks the current task at a descriptor that nobody waits for. The poller is not told. */
-static inline int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, int which)
+/* Parks the current task at a descriptor that nobody waits for in this direction. The poller is not told. */
+static inline int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, unsigned want)
 {
-    struct aio_task *task = loop->current;
+    struct aio_task *task = loop->current, *other;
+    struct aio_fd *entry = &loop->fds[fd];
     if (!aio_may_park_(task))
         return AIO_ECANCELED;
     task->leaf = leaf;
-    task->node.place = (uint8_t)(AIO_AT_READER_ + which);
+    task->node.place = want == AIO_WRITABLE ? AIO_AT_WRITER_ : AIO_AT_READER_;
     task->node.u.fd = fd;
-    loop->fds[fd].waiter[which] = task;
+    other = entry->waiter;
+    if (aio_unlikely_(other != NULL) && want == AIO_WRITABLE) {
+        task->node.link.next = NULL;
+        other->node.link.next = &task->node;
+    } else {
+        task->node.link.next = (struct aio_node *)(void *)other;
+        entry->waiter = task;
+    }
     loop->fd_waiters++;
     return 0;
 }
@@ -7631,10 +7663,10 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
 {
     struct aio_loop *loop = aio_thread_.loop;
     struct aio_fd *entry = aio_loop_fd_add(loop, fd);
-    int which = want == AIO_WRITABLE, error;
+    int error;
     if (!entry)
         return fd < 0 ? AIO_EBADF : AIO_ENOMEM;
-    if (entry->waiter[which])
+    if (aio_fd_waiter_(entry, want))
         return AIO_EBUSY;
     if (AIO_DEBUG || !(entry->watched & want)) {
         if (!loop->poller->watch)
@@ -7643,7 +7675,10 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
         if (error)
             return error;                           /* AIO_ALWAYS_READY is 1, too */
     }
-    return aio_park_unwatched_(loop, leaf, fd, which);
+    error = aio_park_unwatched_(loop, leaf, fd, want);
+    if (!error)
+        entry->drained = (uint8_t)(entry->drained | want);
+    return error;
 }
 
 /* -------------------------------------------------------------------------------- callbacks */

@@ -624,7 +624,7 @@ static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct ai
         io->generation = entry->generation;
         if (io->size > PTRDIFF_MAX)
             io->size = PTRDIFF_MAX;
-        if (entry->waiter[want == AIO_WRITABLE])
+        if (aio_fd_waiter_(entry, want))
             return aio_io_end_(io, AIO_EBUSY);
     } else if (entry->generation != io->generation)
         return aio_io_end_(io, AIO_EBADF);          /* closed, and opened again, while we yielded */
@@ -639,7 +639,7 @@ static inline bool aio_io_is_short_(const struct aio_io_ *io, const struct aio_f
 {
     return (aio_likely_(entry->kind == AIO_FD_STREAM_) || entry->kind == AIO_FD_LOCAL_) &&
            aio_likely_(io->aio.pc == AIO_PC_START_) && aio_likely_((ptrdiff_t)io->size > 0) &&
-           aio_likely_(!entry->waiter[want == AIO_WRITABLE]);
+           (want == AIO_WRITABLE || aio_likely_(!entry->waiter));    /* while a writer waits, it is drained */
 }
 
 /* What is left of the short way if the try was not what it is made for. */
@@ -671,7 +671,7 @@ static inline struct aio_coro *aio_recv_park_(struct aio_io_ *io, struct aio_loo
 {
     io->aio.pc = AIO_PC_PARKED_;
     io->generation = entry->generation;
-    return aio_park_unwatched_(loop, &io->aio, io->fd, 0) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
+    return aio_park_unwatched_(loop, &io->aio, io->fd, AIO_READABLE) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
 }
 
 static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -805,7 +805,7 @@ static AIO_NOINLINE_ struct aio_coro *aio_wait_slowly_(struct aio_wait_ *wait, s
             return aio_wait_end_(c, ret->error ? ret->error : AIO_EBADF);
     } else {
         entry = aio_fd_find_(loop, fd, &error);
-        if (!entry || entry->waiter[want == AIO_WRITABLE])
+        if (!entry || aio_fd_waiter_(entry, want))
             return aio_wait_end_(c, entry ? AIO_EBUSY : error);
         if (!(entry->drained & want)) {
             if (!aio_io_would_block_(fd, want))
@@ -837,10 +837,10 @@ static AIO_INLINE_ struct aio_coro *aio_wait_step_(struct aio_coro *c, struct ai
             return c;
     } else if (c->pc == AIO_PC_START_ && aio_fd_is_known_(loop, fd)) {
         entry = &loop->fds[fd];
-        if (!AIO_DEBUG && entry->drained & entry->watched & want && aio_likely_(!entry->waiter[want == AIO_WRITABLE])) {
+        if (!AIO_DEBUG && entry->drained & entry->watched & want && aio_likely_(!entry->waiter)) {
             c->pc = AIO_PC_END_;
             wait->u.at.generation = entry->generation;
-            return aio_park_unwatched_(loop, c, fd, want == AIO_WRITABLE) ? aio_wait_end_(c, AIO_ECANCELED) : NULL;
+            return aio_park_unwatched_(loop, c, fd, want) ? aio_wait_end_(c, AIO_ECANCELED) : NULL;
         }
     }
     return aio_wait_slowly_(wait, ret, want);
@@ -893,6 +893,8 @@ static inline ptrdiff_t aio_io_nowait_(int fd, char *buffer, size_t size, unsign
     do
         n = aio_io_try_(fd, entry, want, buffer, size);
     while (aio_unlikely_(n < 0) && errno == EINTR);
+    if (aio_unlikely_(aio_fd_waiter_(entry, want)))
+        entry->drained |= (uint8_t)want;            /* an event will tell: until then nobody is to pass the waiter */
     return aio_likely_(n >= 0) ? n : aio_errno_(errno);
 }
 
@@ -1049,7 +1051,8 @@ static int aio_accept_park_(struct aio_accept_ *op, struct aio_loop *loop)
 {
     if (!aio_accept_pauses_(op))
         return aio_park_fd(&op->aio, op->fd, AIO_READABLE);
-    return aio_loop_fd(loop, op->fd)->waiter[0] ? AIO_EBUSY : aio_park_unwatched_(loop, &op->aio, op->fd, 0);
+    return aio_fd_waiter_(aio_loop_fd(loop, op->fd), AIO_READABLE) ? AIO_EBUSY :
+        aio_park_unwatched_(loop, &op->aio, op->fd, AIO_READABLE);
 }
 
 /* One round: a descriptor, or an error; AIO_EAGAIN: wait. */
@@ -1077,7 +1080,7 @@ static struct aio_coro *aio_accept_body_(struct aio_coro *c, struct aio_coro *re
     entry = aio_fd_find_(loop, op->fd, &error);
     if (c->pc == AIO_PC_START_ && entry) {
         op->generation = entry->generation;
-        error = entry->waiter[0] ? AIO_EBUSY : 0;
+        error = aio_fd_waiter_(entry, AIO_READABLE) ? AIO_EBUSY : 0;
     } else if (entry)
         error = ret->error ? ret->error : entry->generation != op->generation ? AIO_EBADF : 0;
     c->pc = AIO_PC_END_;

@@ -624,6 +624,26 @@ CORO_TEST(nowait, int fds[2], error; ptrdiff_t n; size_t sent; char text[16], bu
     AIO_END;
 }
 
+/* Whoever reads at once while somebody waits does not make him lose his place, whatever it leaves. */
+CORO_TEST(nowait_beside_a_waiter, int fds[2], error; ptrdiff_t n; char text[8], other[8]; struct aio_size *task;)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_socketpair(self->fds), 0);
+    self->task = aio_create_task(aio_recv(self->fds[0], self->text, 8));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK_INT(aio_send_nowait(self->fds[1], "0123456", 7), 7);
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->other, 3), 3);
+    AIO_TRY(self->error, self->n, aio_recv(self->fds[0], self->other, 8));
+    CHECK_INT(self->error, AIO_EBUSY);
+    AIO_AWAIT(self->n, aio_wait_for(self->task, AIO_SEC(5)));
+    CHECK(self->n == 4 && memcmp(self->text, "3456", 4) == 0);
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
 TEST(nowait_without_a_loop)
 {
     char byte;
@@ -840,7 +860,7 @@ int main(int argc, char **argv)
         T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
         T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing),
-        T(bytes_behind_a_descriptor), T(lean_echo), T(nowait), T(nowait_without_a_loop),
+        T(bytes_behind_a_descriptor), T(lean_echo), T(nowait), T(nowait_beside_a_waiter), T(nowait_without_a_loop),
         T(recv_with_a_cancel_pending) }, 29);
     unlink(path);
     rmdir(folder);
