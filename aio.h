@@ -814,7 +814,8 @@ enum {
 /* The free list of the pool that a size belongs to; 0: it is too large for one. */
 #define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
 #define AIO_SIZE_(type) sizeof(type), AIO_BIN_(sizeof(type))    /* the end of a struct aio_type */
-#define AIO_OP_TYPE_(name) { name##_body_, AIO_NAMED_(#name, NULL) 0, 0 }  /* of operations, which know their size */
+/* Of operations, which know their size. Instead of their bin: the size of their result, if that is not an int. */
+#define AIO_OP_TYPE_(name) { name##_body_, AIO_NAMED_(#name, NULL) 0, 0 }
 
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
@@ -902,10 +903,11 @@ static inline void aio_free_pooled_(struct aio_coro *c) { aio_free_in_(c, c->typ
 enum { AIO_UNIT_RESULT_ = UINTPTR_MAX > 0xffffffff ? 64 : 8 };
 struct aio_unit_ { struct aio_coro aio; union { long double align; char zero[AIO_UNIT_RESULT_]; } u; };
 #if AIO_LINES
-#define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error), 0 }
+#define AIO_HEADER_OF_(type, pc, flags, error) { (type), { NULL }, (pc), (flags), (error), 0 }
 #else
-#define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error) }
+#define AIO_HEADER_OF_(type, pc, flags, error) { (type), { NULL }, (pc), (flags), (error) }
 #endif
+#define AIO_UNIT_HEADER_(pc, error) AIO_HEADER_OF_(NULL, (pc), AIO_F_UNIT_, (error))
 #define AIO_CONSTANT_(error) { AIO_UNIT_HEADER_(AIO_PC_DONE_, error), { 0 } }
 /* Nobody writes to a header that has AIO_F_UNIT_. */
 #define aio_constant_(unit) ((struct aio_coro *)(uintptr_t)&(unit).aio)
@@ -4382,6 +4384,8 @@ AIO_API_ struct aio_coro *aio_taskable_(struct aio_coro *c)
         return NULL;
     if (c->flags & AIO_F_UNIT_)
         return aio_of_(aio_sleep_new_(0));
+    if (!AIO_BARE_ && aio_is_op_(c) && c->type->bin)
+        return aio_proxy_new_(c, offsetof(struct aio_size, result), c->type->bin, AIO_FOREVER, AIO_WRAP_);
     if (aio_is_op_(c))
         return aio_proxy_new_(c, offsetof(struct aio_int, result), sizeof(int), AIO_FOREVER, AIO_WRAP_);
     return c;
@@ -7640,14 +7644,13 @@ AIO_API_ void aio_forget_fd(int fd)
 /* Parks the current task at a descriptor that nobody waits for in this direction. The poller is not told. */
 static inline int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, unsigned want)
 {
-    struct aio_task *task = loop->current, *other;
     struct aio_fd *entry = &loop->fds[fd];
+    struct aio_task *task = loop->current, *other = entry->waiter;
     if (!aio_may_park_(task))
         return AIO_ECANCELED;
     task->leaf = leaf;
     task->node.place = want == AIO_WRITABLE ? AIO_AT_WRITER_ : AIO_AT_READER_;
     task->node.u.fd = fd;
-    other = entry->waiter;
     if (aio_unlikely_(other != NULL) && want == AIO_WRITABLE) {
         task->node.link.next = NULL;
         other->node.link.next = &task->node;
