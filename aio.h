@@ -7794,7 +7794,7 @@ AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback
         loop->poller->wake(loop);
 }
 
-static void aio_inbox_take_(struct aio_loop *loop)
+static AIO_LONG_WAY_ void aio_inbox_take_slow_(struct aio_loop *loop)
 {
     struct aio_node *node, *next, *oldest = NULL;
     if (aio_likely_(!aio_load_(&loop->inbox)))
@@ -7810,6 +7810,13 @@ static void aio_inbox_take_(struct aio_loop *loop)
         aio_node_callback_(node)->loop = loop;
         aio_ready_add_(loop, node);
     }
+}
+
+/* Twice for each look: a call and a return less, where there is room for that. */
+static inline void aio_inbox_take_(struct aio_loop *loop)
+{
+    if (AIO_SMALL || aio_unlikely_(aio_load_(&loop->inbox) != NULL))
+        aio_inbox_take_slow_(loop);
 }
 
 /* ------------------------------------------------------------------------------------- loop */

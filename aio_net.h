@@ -633,6 +633,8 @@ static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct ai
     unsigned want = aio_io_what_(io) <= AIO_IO_RECV_EXACTLY_ ? AIO_READABLE : AIO_WRITABLE;
     int error = 0;
     struct aio_fd *entry;
+    if (aio_io_what_(io) == AIO_IO_RECV_)
+        io->result = 0;
     if (c->pc == AIO_PC_FINALLY_)
         return c;
     if (c->pc != AIO_PC_START_ && ret->error)
@@ -641,6 +643,8 @@ static AIO_NOINLINE_ struct aio_coro *aio_io_body_(struct aio_coro *c, struct ai
     if (!entry)
         return aio_io_end_(io, error);
     if (c->pc == AIO_PC_START_) {
+        if (aio_io_what_(io) == AIO_IO_RECV_)
+            c->type = &aio_io_types_[AIO_IO_RECV_LONG_];
         io->generation = entry->generation;
         if (io->where.size > PTRDIFF_MAX)
             io->where.size = PTRDIFF_MAX;
@@ -676,7 +680,8 @@ static inline struct aio_coro *aio_io_make_(int what, int fd, void *buffer, size
         aio_check_buffer(buffer, aio_name_of_(&aio_io_types_[what]));
     if (!io)
         return NULL;
-    io->result = 0;
+    if (what != AIO_IO_RECV_)                       /* it is set at the end, whatever that is */
+        io->result = 0;
     io->fd = fd;
     io->where.buffer = (char *)buffer;
     io->where.size = size;
@@ -749,18 +754,46 @@ static AIO_NOINLINE_ struct aio_coro *aio_io_short_end_(struct aio_io_ *io, unsi
 static AIO_NOINLINE_ struct aio_coro *aio_recv_odd_(struct aio_io_ *io, ssize_t n)
 {
     aio_thread_.loop->fds[io->fd].drained &= (uint8_t)~AIO_READABLE;
+    io->result = 0;
     return aio_io_short_end_(io, AIO_READABLE, n);
 }
 
-/* The caller goes on with what a frame came to that the loop has resumed. The loop would do it, too, in 7 instructions
+/* The caller goes on with what came of a frame that the loop has resumed. The loop would do it, too, in 7 instructions
    more: it would find out first what came back to it. */
-static inline struct aio_coro *aio_io_go_up_(struct aio_coro *c)
+static inline struct aio_coro *aio_io_go_up_(struct aio_coro *caller, struct aio_coro *ret)
 {
-    struct aio_coro *caller = c->up.caller;
-    if (aio_unlikely_(c->flags & AIO_F_ROOT_))
-        return c;
     aio_thread_.loop->current->leaf = caller;
-    return caller->type->body(caller, c);
+    return caller->type->body(caller, ret);
+}
+
+#define AIO_IO_QUICK_ (AIO_POOL && !AIO_DEBUG)
+#if AIO_IO_QUICK_
+/* What was read or written at once: constants that only we write to, so that whoever gets one has nothing to free. */
+static AIO_THREAD_LOCAL struct aio_size aio_io_count_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, 0), { 0 } };
+static AIO_THREAD_LOCAL struct aio_size aio_io_nomem_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, AIO_ENOMEM), { 0 } };
+static inline struct aio_coro *aio_io_counted_(struct aio_size *count, ssize_t n)
+{
+    count->result = n;
+    return &count->aio;
+}
+#endif
+
+/* The end of a read that the loop has resumed. */
+static inline struct aio_coro *aio_recv_resumed_end_(struct aio_io_ *io, ssize_t n)
+{
+    struct aio_coro *c = &io->aio, *caller = c->up.caller;
+    if (aio_unlikely_(c->flags & AIO_F_ROOT_)) {
+        io->result = n;
+        return c;
+    }
+#if AIO_IO_QUICK_
+    c->up.link = aio_thread_.free[AIO_BIN_(sizeof *io)];    /* as aio_free_; its pc tells, too, that it is dead */
+    aio_thread_.free[AIO_BIN_(sizeof *io)] = c;
+    return aio_io_go_up_(caller, aio_io_counted_(&aio_io_count_, n));
+#else
+    io->result = n;
+    return aio_io_go_up_(caller, c);
+#endif
 }
 
 /* The try, of a read that the loop has resumed, or has not. A short read drains the descriptor, and this is set before:
@@ -777,8 +810,10 @@ static AIO_INLINE_ struct aio_coro *aio_recv_try_(struct aio_io_ *io, struct aio
         n = recv(io->fd, io->where.buffer, io->where.size, MSG_DONTWAIT);
     if (aio_unlikely_(n <= 0) || aio_unlikely_((size_t)n >= io->where.size) || aio_unlikely_(more))
         return aio_recv_odd_(io, n);
+    if (resumed)
+        return aio_recv_resumed_end_(io, n);
     io->result = n;
-    return resumed ? aio_io_go_up_(&io->aio) : &io->aio;
+    return &io->aio;
 }
 static AIO_NOINLINE_ struct aio_coro *aio_recv_first_(struct aio_io_ *io, struct aio_fd *entry)
 {
@@ -804,41 +839,48 @@ static inline void aio_recv_begin_(struct aio_io_ *io, const struct aio_fd *entr
     io->generation = entry->generation;
 }
 
+static AIO_COLD_ struct aio_coro *aio_recv_canceled_(struct aio_io_ *io)
+{
+    io->result = 0;
+    return aio_io_end_(io, AIO_ECANCELED);
+}
+
 static struct aio_coro *aio_recv_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_io_ *io = (struct aio_io_ *)(void *)c;
     struct aio_loop *loop = aio_thread_.loop;
+    (void)ret;                                      /* this is only the first step */
     if (aio_likely_(c->pc == AIO_PC_START_) && aio_fd_is_known_(loop, io->fd)) {
         struct aio_fd *entry = &loop->fds[io->fd];
         if (aio_fd_is_idle_(entry, AIO_READABLE)) {
             aio_recv_begin_(io, entry);
-            return aio_park_unwatched_(loop, c, io->fd, AIO_READABLE) ? aio_io_end_(io, AIO_ECANCELED) : NULL;
+            return aio_park_unwatched_(loop, c, io->fd, AIO_READABLE) ? aio_recv_canceled_(io) : NULL;
         }
         if (aio_fd_is_busy_(entry, AIO_READABLE) && aio_budget_take()) {
             aio_recv_begin_(io, entry);
             return entry->kind == AIO_FD_STREAM_ ? aio_recv_first_(io, entry) : aio_recv_first_local_(io, entry);
         }
     }
-    return aio_io_body_(c, ret);
+    return aio_io_body_(c, NULL);
 }
 
 static struct aio_coro *aio_recv_resumed_body_(struct aio_coro *c, struct aio_coro *ret)
 {
     struct aio_io_ *io = (struct aio_io_ *)(void *)c;
-    struct aio_fd *entry = &aio_thread_.loop->fds[io->fd];
-    if (aio_likely_(entry->generation == io->generation) && aio_likely_(!ret->error) && aio_likely_(!entry->hangup))
-        return aio_likely_(entry->kind == AIO_FD_STREAM_) ? aio_recv_again_(io, entry) :
-            aio_recv_again_local_(io, entry);
+    if (aio_likely_(ret->error == 0)) {
+        struct aio_fd *entry = &aio_thread_.loop->fds[io->fd];
+        if (aio_likely_(entry->generation == io->generation) && aio_likely_(!entry->hangup))
+            return aio_likely_(entry->kind == AIO_FD_STREAM_) ? aio_recv_again_(io, entry) :
+                aio_recv_again_local_(io, entry);
+    }
     return aio_io_body_(c, ret);
 }
 
 /* Most writes are done at once. So a thread has an object for the first try of whatever it writes: it is an operation
-   (see aio.h), and whoever needs more, because he has to wait or another one has it, gets a frame. What was written
-   stands in a constant that only we write to. In an echo server that is 21 instructions less per request. */
-#define AIO_SEND_ONCE_ (AIO_POOL && !AIO_DEBUG)
-#if AIO_SEND_ONCE_
+   (see aio.h), and whoever needs more, because he has to wait or another one has it, gets a frame. */
+#if AIO_IO_QUICK_
 struct aio_send_once_ {
-    struct aio_op_ op;                  /* object: what is to be written. Its pc is AIO_PC_DONE_ as long as nobody has it */
+    struct aio_op_ op;                  /* object: what is written. Its pc is AIO_PC_DONE_ while nobody has it */
     size_t size;
     int fd;
 };
@@ -853,8 +895,6 @@ static const struct aio_type aio_send_once_types_[] = {     /* from AIO_IO_SEND_
 static AIO_THREAD_LOCAL struct aio_send_once_ aio_sends_[] = {
     AIO_SEND_ONCE_FREE_(&aio_send_once_types_[0]), AIO_SEND_ONCE_FREE_(&aio_send_once_types_[1])
 };
-static AIO_THREAD_LOCAL struct aio_size aio_sent_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, 0), { 0 } };
-static AIO_THREAD_LOCAL struct aio_size aio_sent_nomem_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, AIO_ENOMEM), { 0 } };
 
 /* A frame in its place. NULL: no memory. */
 static struct aio_io_ *aio_send_once_move_(struct aio_send_once_ *once)
@@ -871,12 +911,6 @@ static struct aio_io_ *aio_send_once_move_(struct aio_send_once_ *once)
     return io;
 }
 
-static struct aio_coro *aio_send_end_(struct aio_size *sent, ssize_t n)
-{
-    sent->result = n;
-    return &sent->aio;
-}
-
 /* The try has not written all of it. */
 static AIO_NOINLINE_ struct aio_coro *aio_send_odd_(struct aio_send_once_ *once, ssize_t n)
 {
@@ -888,7 +922,7 @@ static AIO_NOINLINE_ struct aio_coro *aio_send_odd_(struct aio_send_once_ *once,
     if (n > 0 && !entry->hangup)
         entry->drained |= AIO_WRITABLE;
     if (!io)
-        return aio_send_end_(&aio_sent_nomem_, n > 0 ? n : 0);
+        return aio_io_counted_(&aio_io_nomem_, n > 0 ? n : 0);
     io->aio.pc = AIO_PC_END_;
     io->generation = entry->generation;
     errno = saved;
@@ -898,7 +932,7 @@ static AIO_NOINLINE_ struct aio_coro *aio_send_odd_(struct aio_send_once_ *once,
 static AIO_NOINLINE_ struct aio_coro *aio_send_long_(struct aio_send_once_ *once)
 {
     struct aio_io_ *io = aio_send_once_move_(once);
-    return io ? aio_io_body_(&io->aio, NULL) : aio_send_end_(&aio_sent_nomem_, 0);
+    return io ? aio_io_body_(&io->aio, NULL) : aio_io_counted_(&aio_io_nomem_, 0);
 }
 
 static struct aio_coro *aio_send_once_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -914,7 +948,7 @@ static struct aio_coro *aio_send_once_body_(struct aio_coro *c, struct aio_coro 
     if (aio_unlikely_((size_t)n != once->size))
         return aio_send_odd_(once, n);
     c->pc = AIO_PC_DONE_;
-    return aio_send_end_(&aio_sent_, n);
+    return aio_io_counted_(&aio_io_count_, n);
 }
 #endif
 
@@ -929,7 +963,7 @@ AIO_API_ struct aio_size *aio_recv_exactly(int fd, void *buffer, size_t size)
     return (struct aio_size *)(void *)aio_io_new_(AIO_IO_RECV_EXACTLY_, fd, buffer, size);
 }
 
-#if AIO_SEND_ONCE_
+#if AIO_IO_QUICK_
 static inline struct aio_coro *aio_send_take_(struct aio_send_once_ *once, int fd, void *buffer, size_t size)
 {
     once->op.aio.pc = AIO_PC_START_;
@@ -1031,7 +1065,7 @@ static AIO_INLINE_ struct aio_coro *aio_wait_step_(struct aio_coro *c, struct ai
     if (c->pc == AIO_PC_END_ && !ret->error) {
         entry = &loop->fds[fd];
         if (aio_likely_(entry->generation == wait->u.at.generation) && aio_likely_(!(entry->drained & want)))
-            return aio_io_go_up_(c);
+            return aio_likely_(!(c->flags & AIO_F_ROOT_)) ? aio_io_go_up_(c->up.caller, c) : c;
     } else if (c->pc == AIO_PC_START_ && aio_fd_is_known_(loop, fd)) {
         entry = &loop->fds[fd];
         if (aio_fd_is_idle_(entry, want)) {
