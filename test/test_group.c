@@ -1158,5 +1158,6 @@ int main(int argc, char **argv)
         T(interrupted_and_cancelled), T(limit), T(held_are_cancelled), T(one_held_is_cancelled), T(join),
         T(late_members), T(join_in_time), T(refused), T(owner_has_ended), T(handles), T(nested),
         T(interrupts_child), T(traceback), T(members_grow), T(members_are_small), T(ten_thousand),
-        T(ended_members_are_freed), T(joined_by_members), T(errors), T(errors_elsewhere), T(aborting), T(cancelling_many));
+        T(ended_members_are_freed), T(joined_by_members), T(errors), T(errors_elsewhere), T(aborting),
+        T(cancelling_many));
 }

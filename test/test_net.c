@@ -715,6 +715,17 @@ CORO_TEST(recv_with_a_cancel_pending, int fds[2], error; ptrdiff_t n; char text[
     AIO_AWAIT(aio_send_all(self->fds[1], "kept", 4));
     AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 8));
     CHECK_INT(self->n, 4);
+    AIO_AWAIT(aio_send_all(self->fds[1], "full", 4));   /* and of one that only a try finds to be drained */
+    AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 4));
+    CHECK_INT(self->n, 4);
+    CHECK(aio_task_cancel(aio_current_task()));
+    AIO_CATCH(self->error, self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(self->n, 0);
+    CHECK_INT(aio_task_uncancel(aio_current_task()), 0);
+    AIO_AWAIT(aio_send_all(self->fds[1], "again", 5));
+    AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->n, 5);
     AIO_FINALLY;
     aio_close(self->fds[0]);
     aio_close(self->fds[1]);
