@@ -653,9 +653,9 @@ enum { AIO_READABLE = 1, AIO_WRITABLE = 2, AIO_ALWAYS_READY = 1 };
 
 /* What the loop knows of a descriptor. For pollers and aio_net.h; private to everybody else. */
 struct aio_fd {
-    struct aio_task *waiter[2];         /* [0] the reader, [1] the writer */
+    struct aio_task *waiter;            /* the reader, whose link leads to the writer; or the writer; or NULL */
     uint32_t generation;                /* one more after each close */
-    uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing */
+    uint8_t drained;                    /* AIO_READABLE | AIO_WRITABLE: a try found nothing, or somebody waits */
     uint8_t hangup;                     /* a short read drains it no more: the end is near, or urgent data */
     uint8_t watched;                    /* the poller's: what it has registered. What is in it is not watched again */
     uint8_t kind;                       /* aio_net.h's: socket, file, not known yet */
@@ -840,7 +840,8 @@ enum {
 /* The free list of the pool that a size belongs to; 0: it is too large for one. */
 #define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
 #define AIO_SIZE_(type) sizeof(type), AIO_BIN_(sizeof(type))    /* the end of a struct aio_type */
-#define AIO_OP_TYPE_(name) { name##_body_, AIO_NAMED_(#name, NULL) 0, 0 }  /* of operations, which know their size */
+/* Of operations, which know their size. Instead of their bin: the size of their result, if that is not an int. */
+#define AIO_OP_TYPE_(name) { name##_body_, AIO_NAMED_(#name, NULL) 0, 0 }
 
 /* What a thread has: its loop, and the memory of its frames. */
 struct aio_thread_ {
@@ -938,10 +939,11 @@ static inline void aio_free_pooled_(struct aio_coro *c, size_t bin)
 enum { AIO_UNIT_RESULT_ = UINTPTR_MAX > 0xffffffff ? 64 : 8 };
 struct aio_unit_ { struct aio_coro aio; union { long double align; char zero[AIO_UNIT_RESULT_]; } u; };
 #if AIO_LINES
-#define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error), 0 }
+#define AIO_HEADER_OF_(type, pc, flags, error) { (type), { NULL }, (pc), (flags), (error), 0 }
 #else
-#define AIO_UNIT_HEADER_(pc, error) { NULL, { NULL }, (pc), AIO_F_UNIT_, (error) }
+#define AIO_HEADER_OF_(type, pc, flags, error) { (type), { NULL }, (pc), (flags), (error) }
 #endif
+#define AIO_UNIT_HEADER_(pc, error) AIO_HEADER_OF_(NULL, (pc), AIO_F_UNIT_, (error))
 #define AIO_CONSTANT_(error) { AIO_UNIT_HEADER_(AIO_PC_DONE_, error), { 0 } }
 /* Nobody writes to a header that has AIO_F_UNIT_. */
 #define aio_constant_(unit) ((struct aio_coro *)(uintptr_t)&(unit).aio)
@@ -4098,6 +4100,12 @@ static struct aio_callback *aio_node_callback_(struct aio_node *node)
     return AIO_CONTAINER_(node, struct aio_callback, node);
 }
 
+/* Who waits at the same descriptor behind this task. */
+static inline struct aio_task *aio_next_waiter_(const struct aio_task *task)
+{
+    return (struct aio_task *)(void *)task->node.link.next;
+}
+
 /* The task runs again, at the back of the queue; its await returns ret. */
 static void aio_wake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *ret)
 {
@@ -4162,6 +4170,16 @@ static void aio_task_timer_(struct aio_loop *loop, struct aio_node *node)
     aio_wake_(loop, aio_node_task_(node), aio_constant_(aio_ok_));
 }
 
+/* Takes a task out of the list of a descriptor, in which there are at most two. */
+static inline void aio_fd_leave_(struct aio_loop *loop, struct aio_fd *entry, struct aio_task *task)
+{
+    if (aio_likely_(entry->waiter == task))
+        entry->waiter = aio_next_waiter_(task);
+    else
+        entry->waiter->node.link.next = NULL;
+    loop->fd_waiters--;
+}
+
 /* Takes a task out of where it waits. Nothing points at it any more. */
 static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
 {
@@ -4172,8 +4190,7 @@ static void aio_unpark_(struct aio_loop *loop, struct aio_task *task)
         break;
     case AIO_AT_READER_:
     case AIO_AT_WRITER_:
-        loop->fds[node->u.fd].waiter[node->place - AIO_AT_READER_] = NULL;
-        loop->fd_waiters--;
+        aio_fd_leave_(loop, &loop->fds[node->u.fd], task);
         break;
     default:
         if (aio_in_list_(node))
@@ -4373,26 +4390,64 @@ AIO_API_ int aio_task_uncancel_(struct aio_coro *c)
 
 /* ---------------------------------------------------------------------------------- tasks */
 
-/* What few tasks need. */
+/* What few tasks need. A member of a group that needs no more has the first part only: it is half of the whole, and
+   a connection of a server that serves each in a member is smaller by 32 bytes. */
 struct aio_extension_ {
-    const char *name;
-    struct aio_scope_ *open;            /* what its frames have open, newest first */
     struct aio_group *group;            /* the group it is a member of */
     struct aio_task *before, *after;    /* its neighbours there */
     bool keep;                          /* the group keeps a handle of it */
+    bool whole;                         /* the second part is there */
+    const char *name;                   /* here it begins */
+    struct aio_scope_ *open;            /* what its frames have open, newest first */
     struct aio_context_ *context;       /* its task-local values, or NULL */
 };
+enum { AIO_MEMBER_SIZE_ = AIO_SMALL ? sizeof(struct aio_extension_) : offsetof(struct aio_extension_, name) };
 
 static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *generator);
 
-static struct aio_extension_ *aio_extend_(struct aio_task *task)
+static bool aio_is_whole_(const struct aio_extension_ *extension)
+{
+    return extension && (AIO_SMALL || extension->whole);
+}
+
+/* With room for what a member of a group needs. */
+static struct aio_extension_ *aio_extend_member_(struct aio_task *task)
 {
     if (!task->extension) {
-        task->extension = (struct aio_extension_ *)aio_own_alloc_(sizeof *task->extension);
+        task->extension = (struct aio_extension_ *)aio_own_alloc_(AIO_MEMBER_SIZE_);
         if (task->extension)
-            aio_memset_(task->extension, 0, sizeof *task->extension);
+            aio_memset_(task->extension, 0, AIO_MEMBER_SIZE_);
     }
     return task->extension;
+}
+
+/* A member's moves: nothing points at it but the task. */
+static AIO_NOINLINE_ struct aio_extension_ *aio_extend_whole_(struct aio_task *task)
+{
+    struct aio_extension_ *part = task->extension;
+    struct aio_extension_ *whole = (struct aio_extension_ *)aio_own_alloc_(sizeof *whole);
+    if (!whole)
+        return NULL;
+    aio_memset_(whole, 0, sizeof *whole);
+    if (part) {
+        aio_memcpy_(whole, part, AIO_MEMBER_SIZE_);
+        aio_free_(part, AIO_MEMBER_SIZE_);
+    }
+    whole->whole = true;
+    return task->extension = whole;
+}
+
+/* With room for everything. */
+static inline struct aio_extension_ *aio_extend_(struct aio_task *task)
+{
+    if (AIO_SMALL)
+        return aio_extend_member_(task);
+    return aio_likely_(aio_is_whole_(task->extension)) ? task->extension : aio_extend_whole_(task);
+}
+
+static struct aio_context_ *aio_context_of_(const struct aio_task *task)
+{
+    return aio_is_whole_(task->extension) ? task->extension->context : NULL;
 }
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
@@ -4447,7 +4502,7 @@ static struct aio_task *aio_running_task_(void) { return aio_thread_.loop ? aio_
 AIO_API_ void *aio_local_get(const struct aio_local *local)
 {
     struct aio_task *task = aio_running_task_();
-    struct aio_context_ *context = task && task->extension ? task->extension->context : NULL;
+    struct aio_context_ *context = task ? aio_context_of_(task) : NULL;
     struct aio_context_value_ *found = aio_context_find_(context, local);
     return found ? found->value : local->initial;
 }
@@ -4490,8 +4545,12 @@ static const struct aio_contexts_ *aio_late_contexts_(void)
     return &contexts;
 }
 
-static void aio_extension_free_(struct aio_extension_ *extension)
+static inline void aio_extension_free_(struct aio_extension_ *extension)
 {
+    if (!aio_is_whole_(extension)) {
+        aio_free_(extension, AIO_MEMBER_SIZE_);
+        return;
+    }
     if (extension->context)
         aio_thread_.contexts->unref(extension->context);
     aio_free_(extension, sizeof *extension);
@@ -4527,7 +4586,7 @@ struct aio_scopes_ {
 static const struct aio_scopes_ *aio_late_scopes_(void);
 
 /* False: no memory. */
-static bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, const struct aio_scope_kind_ *kind)
+static inline bool aio_scope_open_(struct aio_scope_ *scope, struct aio_coro *owner, const struct aio_scope_kind_ *kind)
 {
     struct aio_task *task = aio_thread_.loop->current;
     struct aio_scope_ **list;
@@ -4683,7 +4742,7 @@ static inline struct aio_task *aio_task_make_(struct aio_loop *loop, struct aio_
         return NULL;
     }
     aio_task_fill_(loop, task, c, AIO_AT_NOTHING_, (uint8_t)(flags | (AIO_STRINGS ? loop->debug : 0)), refs);
-    if (aio_unlikely_(loop->current && loop->current->extension) && loop->current->extension->context &&
+    if (aio_unlikely_(loop->current && loop->current->extension) && aio_context_of_(loop->current) &&
         !aio_thread_.contexts->inherit(task, loop->current->extension)) {
         aio_task_unmake_(loop, task, c);
         return NULL;
@@ -4698,6 +4757,8 @@ AIO_API_ struct aio_coro *aio_taskable_(struct aio_coro *c)
         return NULL;
     if (c->flags & AIO_F_UNIT_)
         return aio_of_(aio_sleep_new_(0));
+    if (!AIO_BARE_ && aio_is_op_(c) && c->type->bin)
+        return aio_proxy_new_(c, offsetof(struct aio_size, result), c->type->bin, AIO_FOREVER, AIO_WRAP_);
     if (aio_is_op_(c))
         return aio_proxy_new_(c, offsetof(struct aio_int, result), sizeof(int), AIO_FOREVER, AIO_WRAP_);
     return c;
@@ -4837,7 +4898,7 @@ AIO_API_ int aio_task_error_(struct aio_coro *c)
 AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
-    if (task && task->extension && task->extension->name)
+    if (task && aio_is_whole_(task->extension) && task->extension->name)
         return task->extension->name;
     return aio_type_name_(c);
 }
@@ -5666,7 +5727,7 @@ static struct aio_task *aio_group_member_(struct aio_group *group, struct aio_co
     task = aio_task_make_(loop, c, 0, keep ? 2 : 1);
     if (!task)
         return NULL;
-    if (!aio_extend_(task)) {
+    if (!aio_extend_member_(task)) {
         aio_task_unmake_(loop, task, c);
         return NULL;
     }
@@ -7981,13 +8042,22 @@ AIO_API_ struct aio_fd *aio_loop_fd_add(struct aio_loop *loop, int fd)
     return &fds[fd];
 }
 
-static inline void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, int which, const struct aio_unit_ *ret)
+/* Who waits to read, or to write; NULL: nobody does. */
+static inline struct aio_task *aio_fd_waiter_(const struct aio_fd *entry, unsigned want)
 {
-    struct aio_task *task = entry->waiter[which];
+    int place = want == AIO_WRITABLE ? AIO_AT_WRITER_ : AIO_AT_READER_;
+    struct aio_task *task = entry->waiter;
+    if (place == AIO_AT_WRITER_ && task && task->node.place == AIO_AT_READER_)
+        task = aio_next_waiter_(task);
+    return task && task->node.place == place ? task : NULL;
+}
+
+static inline void aio_fd_wake_(struct aio_loop *loop, struct aio_fd *entry, unsigned want, const struct aio_unit_ *ret)
+{
+    struct aio_task *task = aio_fd_waiter_(entry, want);
     if (!task)
         return;
-    entry->waiter[which] = NULL;
-    loop->fd_waiters--;
+    aio_fd_leave_(loop, entry, task);
     aio_wake_(loop, task, aio_constant_(*ret));
 }
 
@@ -7997,9 +8067,9 @@ static inline void aio_fd_ready_(struct aio_loop *loop, struct aio_fd *entry, un
     if (aio_unlikely_(hangup))
         entry->hangup = true;
     if (ready & AIO_READABLE)
-        aio_fd_wake_(loop, entry, 0, &aio_ok_);
+        aio_fd_wake_(loop, entry, AIO_READABLE, &aio_ok_);
     if (ready & AIO_WRITABLE)
-        aio_fd_wake_(loop, entry, 1, &aio_ok_);
+        aio_fd_wake_(loop, entry, AIO_WRITABLE, &aio_ok_);
 }
 
 AIO_API_ void aio_loop_fd_ready(struct aio_loop *loop, int fd, unsigned ready, bool hangup)
@@ -8014,8 +8084,8 @@ AIO_API_ void aio_loop_fd_forget(struct aio_loop *loop, int fd)
     struct aio_fd *entry = aio_loop_fd(loop, fd);
     if (!entry)
         return;
-    aio_fd_wake_(loop, entry, 0, &aio_badf_);
-    aio_fd_wake_(loop, entry, 1, &aio_badf_);
+    aio_fd_wake_(loop, entry, AIO_READABLE, &aio_badf_);
+    aio_fd_wake_(loop, entry, AIO_WRITABLE, &aio_badf_);
     if (loop->poller->forget)
         loop->poller->forget(loop, fd);
     entry->generation++;
@@ -8029,16 +8099,23 @@ AIO_API_ void aio_forget_fd(int fd)
         aio_loop_fd_forget(loop, fd);
 }
 
-/* Parks the current task at a descriptor that nobody waits for. The poller is not told. */
-static inline int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, int which)
+/* Parks the current task at a descriptor that nobody waits for in this direction. The poller is not told. */
+static inline int aio_park_unwatched_(struct aio_loop *loop, struct aio_coro *leaf, int fd, unsigned want)
 {
-    struct aio_task *task = loop->current;
+    struct aio_fd *entry = &loop->fds[fd];
+    struct aio_task *task = loop->current, *other = entry->waiter;
     if (!aio_may_park_(task))
         return AIO_ECANCELED;
     task->leaf = leaf;
-    task->node.place = (uint8_t)(AIO_AT_READER_ + which);
+    task->node.place = want == AIO_WRITABLE ? AIO_AT_WRITER_ : AIO_AT_READER_;
     task->node.u.fd = fd;
-    loop->fds[fd].waiter[which] = task;
+    if (aio_unlikely_(other != NULL) && want == AIO_WRITABLE) {
+        task->node.link.next = NULL;
+        other->node.link.next = &task->node;
+    } else {
+        task->node.link.next = (struct aio_node *)(void *)other;
+        entry->waiter = task;
+    }
     loop->fd_waiters++;
     return 0;
 }
@@ -8047,10 +8124,10 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
 {
     struct aio_loop *loop = aio_thread_.loop;
     struct aio_fd *entry = aio_loop_fd_add(loop, fd);
-    int which = want == AIO_WRITABLE, error;
+    int error;
     if (!entry)
         return fd < 0 ? AIO_EBADF : AIO_ENOMEM;
-    if (entry->waiter[which])
+    if (aio_fd_waiter_(entry, want))
         return AIO_EBUSY;
     if (AIO_DEBUG || !(entry->watched & want)) {
         if (!loop->poller->watch)
@@ -8059,7 +8136,10 @@ AIO_API_ int aio_park_fd(struct aio_coro *leaf, int fd, unsigned want)
         if (error)
             return error;                           /* AIO_ALWAYS_READY is 1, too */
     }
-    return aio_park_unwatched_(loop, leaf, fd, which);
+    error = aio_park_unwatched_(loop, leaf, fd, want);
+    if (!error)
+        entry->drained = (uint8_t)(entry->drained | want);
+    return error;
 }
 
 /* -------------------------------------------------------------------------------- callbacks */
@@ -8190,7 +8270,7 @@ AIO_API_ void aio_loop_post(struct aio_loop *loop, struct aio_callback *callback
         loop->poller->wake(loop);
 }
 
-static void aio_inbox_take_(struct aio_loop *loop)
+static AIO_LONG_WAY_ void aio_inbox_take_slow_(struct aio_loop *loop)
 {
     struct aio_node *node, *next, *oldest = NULL;
     if (aio_likely_(!aio_load_(&loop->inbox)))
@@ -8206,6 +8286,13 @@ static void aio_inbox_take_(struct aio_loop *loop)
         aio_node_callback_(node)->loop = loop;
         aio_ready_add_(loop, node);
     }
+}
+
+/* Twice for each look: a call and a return less, where there is room for that. */
+static inline void aio_inbox_take_(struct aio_loop *loop)
+{
+    if (AIO_SMALL || aio_unlikely_(aio_load_(&loop->inbox) != NULL))
+        aio_inbox_take_slow_(loop);
 }
 
 /* ------------------------------------------------------------------------------------- loop */
@@ -9085,7 +9172,7 @@ static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_n
 static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
 {
     struct aio_coro *c = task->leaf;
-    struct aio_scope_ *scope = task->extension ? task->extension->open : NULL;
+    struct aio_scope_ *scope = aio_is_whole_(task->extension) ? task->extension->open : NULL;
     const struct aio_set_ *set = aio_dump_set_(task);
     aio_time deadline = AIO_FOREVER;
     for (;; c = c->up.caller) {

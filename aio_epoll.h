@@ -63,7 +63,8 @@ extern "C" {
 
 enum { AIO_EPOLL_EVENTS_ = 256 };       /* taken at a time; what is left comes with the next look */
 enum { AIO_EPOLL_ALWAYS_ = 4 };         /* in aio_fd.watched: cannot be registered */
-#define AIO_EPOLL_WAKE_ UINT64_MAX      /* the event of the eventfd that ends a wait */
+/* The event of the eventfd that ends a wait: of descriptor 0, in a generation that it never has. */
+#define AIO_EPOLL_WAKE_ ((uint64_t)UINT32_MAX << 32)
 
 struct aio_epoll_ {
     int wake;
@@ -113,8 +114,11 @@ static int aio_epoll_open_(struct aio_loop *loop)
     event.events = EPOLLIN | EPOLLET;   /* every write to it is an edge: it need not be read */
     event.data.u64 = AIO_EPOLL_WAKE_;
     if (epoll->wake >= 0 && loop->poller_fd >= 0 &&
-        epoll_ctl(loop->poller_fd, EPOLL_CTL_ADD, epoll->wake, &event) == 0)
-        return 0;
+        epoll_ctl(loop->poller_fd, EPOLL_CTL_ADD, epoll->wake, &event) == 0) {
+        if (aio_loop_fd_add(loop, 0))               /* so that every event is of an entry that there is */
+            return 0;
+        errno = ENOMEM;
+    }
     error = -errno;
     aio_epoll_close_(loop);
     return error;
@@ -202,11 +206,7 @@ static int aio_epoll_wait_(struct aio_loop *loop, aio_time timeout)
     for (i = 0; i < n; i++) {
         uint64_t data = epoll->events[i].data.u64;
         uint32_t events = epoll->events[i].events;
-        int fd = (int)(uint32_t)data;
-        struct aio_fd *entry;
-        if (!aio_fd_is_known_(loop, fd))            /* the eventfd: it says -1 */
-            continue;
-        entry = &loop->fds[fd];
+        struct aio_fd *entry = &loop->fds[(uint32_t)data];
         if (aio_unlikely_(entry->generation != (uint32_t)(data >> 32)))
             continue;
         if (aio_likely_(events == EPOLLIN))

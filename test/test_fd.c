@@ -272,6 +272,60 @@ CORO_TEST(two_readers, int fds[2], error; ptrdiff_t n; char a, b; struct aio_siz
 
 /* ------------------------------------------------------------------------- closed during a wait */
 
+/* One reads while another one writes: who begins, who is woken, who is cancelled and who gets AIO_EBUSY has nothing to
+   do with the other direction. */
+static char sink_bytes[65536];
+CORO_TEST(both_directions, int fds[2], how, error; ptrdiff_t n; struct aio_void *reader, *writer;)
+{
+    AIO_BEGIN;
+    for (; self->how < 8; self->how++) {
+        AIO_AWAIT(aio_new(tcp_pair, self->fds));
+        while (aio_send_nowait(self->fds[0], flood, 65536) > 0)
+            continue;
+        if (self->how & 1)
+            CHECK((self->writer = aio_create_task(aio_writable(self->fds[0]))) != NULL);
+        AIO_AWAIT(aio_sleep(0));
+        CHECK((self->reader = aio_create_task(aio_readable(self->fds[0]))) != NULL);
+        AIO_AWAIT(aio_sleep(0));
+        if (!(self->how & 1))
+            CHECK((self->writer = aio_create_task(aio_writable(self->fds[0]))) != NULL);
+        AIO_AWAIT(aio_sleep(0));
+        CHECK(!aio_task_done(self->reader) && !aio_task_done(self->writer));
+        AIO_TRY(self->error, self->n, aio_recv(self->fds[0], sink_bytes, 1));
+        CHECK_INT(self->error, AIO_EBUSY);
+        AIO_TRY(self->error, self->n, aio_send(self->fds[0], "x", 1));
+        CHECK_INT(self->error, AIO_EBUSY);
+        AIO_TRY(self->error, aio_writable(self->fds[0]));
+        CHECK_INT(self->error, AIO_EBUSY);
+        switch (self->how / 2) {
+        case 0: aio_close(self->fds[0]); break;
+        case 1: aio_task_cancel(self->reader); break;
+        case 2: aio_task_cancel(self->writer); break;
+        default: CHECK_INT(aio_send_nowait(self->fds[1], "x", 1), 1);
+        }
+        if (self->how / 2 == 1)
+            while (aio_recv_nowait(self->fds[1], sink_bytes, sizeof sink_bytes) > 0)
+                AIO_AWAIT(aio_sleep(AIO_US(100)));
+        else if (self->how / 2 == 2)
+            CHECK_INT(aio_send_nowait(self->fds[1], "x", 1), 1);
+        AIO_TRY(self->error, aio_wait_for(self->reader, AIO_SEC(5)));
+        CHECK_INT(self->error, self->how / 2 == 0 ? AIO_EBADF : self->how / 2 == 1 ? AIO_ECANCELED : 0);
+        if (self->how / 2 == 3) {
+            CHECK(!aio_task_done(self->writer));
+            while (aio_recv_nowait(self->fds[1], sink_bytes, sizeof sink_bytes) > 0)
+                AIO_AWAIT(aio_sleep(AIO_US(100)));
+        }
+        AIO_TRY(self->error, aio_wait_for(self->writer, AIO_SEC(5)));
+        CHECK_INT(self->error, self->how / 2 == 0 ? AIO_EBADF : self->how / 2 == 2 ? AIO_ECANCELED : 0);
+        aio_release(self->reader);
+        aio_release(self->writer);
+        if (self->how / 2)
+            aio_close(self->fds[0]);
+        aio_close(self->fds[1]);
+    }
+    AIO_END;
+}
+
 CORO_TEST(closed_during_a_wait, int fds[2], listener, error; char byte; struct aio_size *reader, *writer;
           struct aio_int *accept; struct aio_void *readable;)
 {
@@ -598,9 +652,9 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "%s/file", folder);
     status = tap_run(argc, argv, (const struct tap_test[]){
         T(pipes), T(files), T(endless_files_take_turns), T(ttys), T(not_open), T(beyond_fd_setsize), T(two_readers),
-        T(closed_during_a_wait), T(closed_in_the_back_off), T(same_number_again),
+        T(both_directions), T(closed_during_a_wait), T(closed_in_the_back_off), T(same_number_again),
         T(closed_with_the_event_under_way), T(closed_behind_the_back), T(foreign_flags), T(no_sigpipe),
-        T(timed_out_and_cancelled_waits), T(cancel_against_a_wake) }, 16);
+        T(timed_out_and_cancelled_waits), T(cancel_against_a_wake) }, 17);
     unlink(path);
     rmdir(folder);
     return status;

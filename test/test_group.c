@@ -935,6 +935,84 @@ TEST(traceback)
           "\n%s", report_text.text);
 }
 
+/* ------------------------------------------------------------------------------- what they need */
+
+/* A member that gets a name, task-locals or groups of its own needs more than its neighbours do: these, its group and
+   those who hold a handle find it all the same. */
+static struct aio_local grown_value;
+struct grows { AIO_FRAME(void); int i; struct aio_group inner; };
+static AIO_CORO(grows)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(self->i));
+    if (self->i == 1)
+        aio_task_set_name(self, "one");
+    else if (self->i == 2)
+        aio_local_set(&grown_value, self);
+    else if (self->i == 3) {
+        aio_group_open(&self->inner, self, 0, 0);
+        SPAWN(&self->inner, aio_new(grows, .i = 4));
+    }
+    AIO_AWAIT(aio_sleep(10));
+    CHECK(aio_local_get(&grown_value) == (self->i == 2 ? self : NULL));
+    note("%s%d ", aio_task_name(self), self->i);
+    AIO_AWAIT(aio_sleep(AIO_FOREVER));
+    AIO_FINALLY;
+    note("-%d ", self->i);
+    AIO_END;
+}
+
+struct grown { AIO_FRAME(void); int i; struct grows *handle; struct aio_group group; };
+static AIO_CORO(grown)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    for (self->i = 0; self->i < 6; self->i++) {
+        if (self->i == 2)
+            CHECK((self->handle = aio_group_create_task(&self->group, aio_new(grows, .i = 2))) != NULL);
+        else
+            SPAWN(&self->group, aio_new(grows, .i = self->i));
+    }
+    AIO_AWAIT(aio_sleep(20));
+    aio_task_cancel(self->handle);
+    AIO_AWAIT(aio_sleep(0));
+    aio_group_cancel(&self->group);
+    AIO_END;
+}
+
+CORO_TEST(members_grow,)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(grown));
+    CHECK_NOTES("grows0 one1 grows2 grows3 grows4 grows5 grows4 -2 -0 -1 -4 -5 -4 -3 ");
+    AIO_END;
+}
+
+/* One that needs nothing takes its frame, its record (which is not counted here) and 32 bytes. */
+struct idles { AIO_FRAME(void); };
+static AIO_CORO(idles)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(AIO_FOREVER));
+    AIO_END;
+}
+
+CORO_TEST(members_are_small, int i; size_t before; struct aio_group group;)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    for (self->i = 0; self->i < 1100; self->i++) {
+        if (self->i == 100)                         /* the list of free ones is used up */
+            self->before = aio_thread_.carved;
+        SPAWN(&self->group, aio_new(idles));
+        AIO_AWAIT(aio_sleep(0));
+    }
+    if (AIO_POOL && !AIO_DEBUG && UINTPTR_MAX > 0xffffffff)
+        CHECK_INT((aio_thread_.carved - self->before) / 1000, 32 + 32);
+    aio_group_cancel(&self->group);
+    AIO_END;
+}
+
 /* ----------------------------------------------------------------------------------------- many */
 
 static long finals;
@@ -1079,6 +1157,7 @@ int main(int argc, char **argv)
         T(interruption), T(first_error_comes_out), T(cancelled_member), T(keep_going), T(cancel_and_error),
         T(interrupted_and_cancelled), T(limit), T(held_are_cancelled), T(one_held_is_cancelled), T(join),
         T(late_members), T(join_in_time), T(refused), T(owner_has_ended), T(handles), T(nested),
-        T(interrupts_child), T(traceback), T(ten_thousand), T(ended_members_are_freed),
-        T(joined_by_members), T(errors), T(errors_elsewhere), T(aborting), T(cancelling_many));
+        T(interrupts_child), T(traceback), T(members_grow), T(members_are_small), T(ten_thousand),
+        T(ended_members_are_freed), T(joined_by_members), T(errors), T(errors_elsewhere), T(aborting),
+        T(cancelling_many));
 }

@@ -624,11 +624,80 @@ CORO_TEST(nowait, int fds[2], error; ptrdiff_t n; size_t sent; char text[16], bu
     AIO_END;
 }
 
+/* Whoever reads at once while somebody waits does not make him lose his place, whatever it leaves. */
+CORO_TEST(nowait_beside_a_waiter, int fds[2], error; ptrdiff_t n; char text[8], other[8]; struct aio_size *task;)
+{
+    AIO_BEGIN;
+    CHECK_INT(aio_socketpair(self->fds), 0);
+    self->task = aio_create_task(aio_recv(self->fds[0], self->text, 8));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK_INT(aio_send_nowait(self->fds[1], "0123456", 7), 7);
+    CHECK_INT(aio_recv_nowait(self->fds[0], self->other, 3), 3);
+    AIO_TRY(self->error, self->n, aio_recv(self->fds[0], self->other, 8));
+    CHECK_INT(self->error, AIO_EBUSY);
+    AIO_AWAIT(self->n, aio_wait_for(self->task, AIO_SEC(5)));
+    CHECK(self->n == 4 && memcmp(self->text, "3456", 4) == 0);
+    AIO_FINALLY;
+    aio_release(self->task);
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
+}
+
 TEST(nowait_without_a_loop)
 {
     char byte;
     CHECK_INT(aio_recv_nowait(0, &byte, 1), AIO_EPERM);
     CHECK_INT(aio_send_nowait(1, "x", 1), AIO_EPERM);
+}
+
+/* A write that is done at once needs no frame, but it may be made, kept, thrown away and wrapped as any other. */
+CORO_TEST(writes_made_ahead, int fds[2], error; ptrdiff_t n, k; struct aio_size *one, *two, *three; char text[16];)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(tcp_pair, self->fds));
+    self->one = aio_send_all(self->fds[0], "one ", 4);
+    self->two = aio_send_all(self->fds[0], "two ", 4);
+    self->three = aio_send_all(self->fds[0], "three ", 6);
+    AIO_AWAIT(self->n, self->two);
+    CHECK_INT(self->n, 4);
+    aio_discard(self->one);                             /* whichever has no frame */
+    self->two = aio_send_all(self->fds[0], "four ", 5);
+    AIO_AWAIT(self->n, self->three);
+    CHECK_INT(self->n, 6);
+    AIO_AWAIT(self->n, self->two);
+    CHECK_INT(self->n, 5);
+    AIO_AWAIT(self->n, aio_recv_exactly(self->fds[1], self->text, 15));
+    CHECK(memcmp(self->text, "two three four ", 15) == 0);
+    AIO_GATHER(self->n, aio_send(self->fds[0], "ab", 2), self->k, aio_send(self->fds[0], "cde", 3));
+    CHECK(self->n == 2 && self->k == 3);
+    self->one = aio_create_task(aio_send_all(self->fds[0], "fghi", 4));
+    CHECK_STR(aio_task_name(self->one), "aio_send_all");
+    AIO_AWAIT(self->n, aio_send_all(self->fds[0], "-", 1));
+    AIO_AWAIT(self->n, self->one);
+    CHECK(self->n == 4 && self->one->result == 4);
+    aio_release(self->one);
+    AIO_TRY(self->error, self->n, aio_wait_for(aio_send_all(self->fds[0], "never", 5), 0));
+    CHECK(self->error == AIO_ETIMEDOUT && self->n == 0);
+    AIO_AWAIT(self->n, aio_wait_for(aio_send(self->fds[0], "x", 1), AIO_SEC(5)));
+    CHECK_INT(self->n, 1);
+    AIO_AWAIT(self->n, aio_send_all(self->fds[0], "", 0));
+    CHECK_INT(self->n, 0);
+    AIO_AWAIT(self->n, aio_recv_exactly(self->fds[1], self->text, 11));
+    CHECK(memcmp(self->text, "abcde-fghix", 11) == 0);
+    AIO_TRY(self->error, self->n, aio_send(-1, "x", 1));
+    CHECK(self->error == AIO_EBADF && self->n == 0);
+    AIO_AWAIT(self->n, aio_send(self->fds[0], "y", 1));
+    CHECK_INT(self->n, 1);
+    CHECK_INT(aio_recv_nowait(self->fds[1], self->text, 16), 1);
+    aio_shutdown(self->fds[0], AIO_WRITABLE);
+    AIO_AWAIT(self->n, aio_send_all(self->fds[0], "", 0));      /* nothing can fail */
+    AIO_TRY(self->error, self->n, aio_send(self->fds[0], "x", 1));
+    CHECK(self->error == AIO_EPIPE && self->n == 0);
+    AIO_FINALLY;
+    aio_close(self->fds[0]);
+    aio_close(self->fds[1]);
+    AIO_END;
 }
 
 /* A cancel that is pending when a read of a drained connection begins: it strikes there. */
@@ -646,6 +715,17 @@ CORO_TEST(recv_with_a_cancel_pending, int fds[2], error; ptrdiff_t n; char text[
     AIO_AWAIT(aio_send_all(self->fds[1], "kept", 4));
     AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 8));
     CHECK_INT(self->n, 4);
+    AIO_AWAIT(aio_send_all(self->fds[1], "full", 4));   /* and of one that only a try finds to be drained */
+    AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 4));
+    CHECK_INT(self->n, 4);
+    CHECK(aio_task_cancel(aio_current_task()));
+    AIO_CATCH(self->error, self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_INT(self->n, 0);
+    CHECK_INT(aio_task_uncancel(aio_current_task()), 0);
+    AIO_AWAIT(aio_send_all(self->fds[1], "again", 5));
+    AIO_AWAIT(self->n, aio_recv(self->fds[0], self->text, 8));
+    CHECK_INT(self->n, 5);
     AIO_FINALLY;
     aio_close(self->fds[0]);
     aio_close(self->fds[1]);
@@ -840,8 +920,8 @@ int main(int argc, char **argv)
         T(recv_exactly_cancelled), T(large_both_ways), T(half_close), T(urgent_byte), T(shutdown_wakes_the_reader),
         T(readable_and_own_reads), T(writable_and_own_writes), T(messages_stay_apart),
         T(nonblocking_and_closed_on_exec), T(never_below_three), T(closing_nothing),
-        T(bytes_behind_a_descriptor), T(lean_echo), T(nowait), T(nowait_without_a_loop),
-        T(recv_with_a_cancel_pending) }, 29);
+        T(bytes_behind_a_descriptor), T(lean_echo), T(nowait), T(nowait_beside_a_waiter), T(nowait_without_a_loop),
+        T(writes_made_ahead), T(recv_with_a_cancel_pending) }, 31);
     unlink(path);
     rmdir(folder);
     return status;

@@ -183,7 +183,7 @@ static AIO_JOB_DETACHED(wander)
 
 /* ------------------------------------------------------------------------------------- results */
 
-static void *next(void *arg) { return (char *)arg + 1; }
+static void *next(void *arg) { return (void *)((uintptr_t)arg + 1); }
 static void *my_thread(void *arg)
 {
     *(pthread_t *)arg = pthread_self();

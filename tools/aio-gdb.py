@@ -87,8 +87,12 @@ class Task:
             c = c["up"]["caller"]
             yield c
 
+    def is_whole(self):
+        """Has its extension more than what a member of a group needs?"""
+        return self.extension["whole"] or constant("AIO_MEMBER_SIZE_") == self.extension.type.target().sizeof
+
     def name(self):
-        if self.extension and self.extension["name"]:
+        if self.extension and self.is_whole() and self.extension["name"]:
             return self.extension["name"].string()
         *_, root = self.frames()
         return root["type"]["name"].string()
