@@ -276,6 +276,31 @@ TEST(left_over)
     free(dues.all);
 }
 
+/* A sleep that is over when the loop looks costs two readings of the clock: when it begins, and when the loop looks. */
+static int readings;
+static aio_time running_now(struct aio_loop *loop)
+{
+    readings++;
+    return *(aio_time *)loop->poller_data += 10;
+}
+struct brief { AIO_FRAME(void); int i; };
+static AIO_CORO(brief)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(1));
+    for (readings = 0; self->i < 100; self->i++)
+        AIO_AWAIT(aio_sleep(1));
+    CHECK(readings == (AIO_SMALL ? 300 : 200) || AIO_DEBUG);     /* which measures every step */
+    AIO_END;
+}
+TEST(readings_of_the_clock)
+{
+    struct aio_poller running = *aio_sim();
+    struct aio_options options = { .poller = &running };
+    running.now = running_now;
+    CHECK_INT(aio_run_with(&options, aio_new(brief)), 0);
+}
+
 CORO_TEST(sleep_until, struct spins *spinner; int turns;)
 {
     AIO_BEGIN;
@@ -956,7 +981,7 @@ CORO_TEST(posts, struct aio_callback c[3];)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(many_in_any_order), T(left_over), T(sleep_until), T(huge), T(units), T(sleep_as_task),
+    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(many_in_any_order), T(left_over), T(readings_of_the_clock), T(sleep_until), T(huge), T(units), T(sleep_as_task),
         T(wait_for_coroutine), T(wait_for_results), T(wait_for_spans), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));
