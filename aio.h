@@ -6379,10 +6379,30 @@ static struct aio_coro *aio_op_park_bare_(struct aio_op_ *op, struct aio_node **
     return NULL;
 }
 
+/* The same for an operation from the pool that has just been begun, where no cancel is pending. */
+static inline struct aio_coro *aio_op_park_quickly_(struct aio_op_ *op, struct aio_task *task, struct aio_node **head,
+                                                    uint8_t place)
+{
+    task->leaf = op->aio.up.caller;
+    aio_free_(op, sizeof *op);
+    task->node.place = place;
+    if (*head)
+        aio_list_add_(head, &task->node);
+    else {
+        task->node.link.next = *head = &task->node;
+        task->node.u.prev = aio_tag_(head);
+    }
+    return NULL;
+}
+
 /* The first task that waits in a list, unlinked; NULL: nobody does. */
 static struct aio_task *aio_first_waiter_(struct aio_node **head)
 {
-    struct aio_node *node = aio_list_pop_(head);
+    struct aio_node *node = *head;
+    if (!AIO_SMALL && node && aio_likely_(node->link.next == node))
+        *head = NULL;                               /* the usual one is the only one */
+    else
+        node = aio_list_pop_(head);
     if (!node)
         return NULL;
     aio_check_thread_(aio_loop_of_(aio_node_task_(node)), NULL);
@@ -6457,9 +6477,8 @@ AIO_API_ bool aio_lock_try_acquire(struct aio_lock *lock)
     return true;
 }
 
-static struct aio_coro *aio_lock_acquire_body_(struct aio_coro *c, struct aio_coro *ret)
+static AIO_LONG_WAY_ struct aio_coro *aio_lock_acquire_slowly_(struct aio_op_ *op, struct aio_coro *ret)
 {
-    struct aio_op_ *op = aio_op_of_(c);
     struct aio_lock *lock = (struct aio_lock *)op->object;
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
@@ -6467,6 +6486,24 @@ static struct aio_coro *aio_lock_acquire_body_(struct aio_coro *c, struct aio_co
         return aio_op_park_bare_(op, &lock->waiters, AIO_AT_LOCK_);
     aio_lock_take_(lock, aio_thread_.loop->current);
     return aio_op_end_(op, aio_constant_(aio_ok_));
+}
+
+static struct aio_coro *aio_lock_acquire_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_lock *lock = (struct aio_lock *)op->object;
+    struct aio_task *task = aio_thread_.loop->current;
+    if (!AIO_SMALL && aio_likely_(c->pc == AIO_PC_START_)) {
+        if (lock->locked && aio_likely_(!(task->node.flags & AIO_N_MUST_CANCEL_)))
+            return aio_op_park_quickly_(op, task, &lock->waiters, AIO_AT_LOCK_);
+        if (!lock->locked && aio_likely_(!task->extension) && aio_likely_(aio_budget_take())) {
+            lock->locked = true;
+            lock->holder = task->node.seq;
+            aio_free_(op, sizeof *op);
+            return aio_constant_(aio_ok_);
+        }
+    }
+    return aio_lock_acquire_slowly_(op, ret);
 }
 static const struct aio_type aio_lock_acquire_type_ = AIO_OP_TYPE_(aio_lock_acquire);
 
@@ -6610,15 +6647,31 @@ AIO_API_ bool aio_semaphore_try_acquire(struct aio_semaphore *semaphore)
     return true;
 }
 
-static struct aio_coro *aio_semaphore_acquire_body_(struct aio_coro *c, struct aio_coro *ret)
+static AIO_LONG_WAY_ struct aio_coro *aio_semaphore_acquire_slowly_(struct aio_op_ *op, struct aio_coro *ret)
 {
-    struct aio_op_ *op = aio_op_of_(c);
     struct aio_semaphore *semaphore = (struct aio_semaphore *)op->object;
     if (!aio_op_begin_(op, ret, &ret))
         return ret;
     if (!aio_semaphore_try_acquire(semaphore))
         return aio_op_park_bare_(op, &semaphore->waiters, AIO_AT_SEMAPHORE_);
     return aio_op_end_(op, aio_constant_(aio_ok_));
+}
+
+static struct aio_coro *aio_semaphore_acquire_body_(struct aio_coro *c, struct aio_coro *ret)
+{
+    struct aio_op_ *op = aio_op_of_(c);
+    struct aio_semaphore *semaphore = (struct aio_semaphore *)op->object;
+    struct aio_task *task = aio_thread_.loop->current;
+    if (!AIO_SMALL && aio_likely_(c->pc == AIO_PC_START_)) {
+        if (!semaphore->value && aio_likely_(!(task->node.flags & AIO_N_MUST_CANCEL_)))
+            return aio_op_park_quickly_(op, task, &semaphore->waiters, AIO_AT_SEMAPHORE_);
+        if (semaphore->value && aio_likely_(aio_budget_take())) {
+            semaphore->value--;
+            aio_free_(op, sizeof *op);
+            return aio_constant_(aio_ok_);
+        }
+    }
+    return aio_semaphore_acquire_slowly_(op, ret);
 }
 static const struct aio_type aio_semaphore_acquire_type_ = AIO_OP_TYPE_(aio_semaphore_acquire);
 
