@@ -608,7 +608,7 @@ static AIO_CORO(pipes)
     if (self->second)
         CHECK(self->task ? self->error == AIO_ESHUTDOWN : self->got[1].number == 5);
     CHECK(!self->queue.getters && !self->queue.putters && !self->queue.joiners);
-    CHECK(self->queue.get.size == 0 && self->queue.put.size == 0);
+    CHECK(self->queue.get.aio.flags == AIO_F_DEAD_ && self->queue.put.aio.flags == AIO_F_DEAD_);
 
     AIO_TRY(self->error, aio_wait_for(aio_channel_send(&self->channel, &self->item), SHORT));
     CHECK(self->error == AIO_ETIMEDOUT || self->error == AIO_ENOMEM, "%d", self->error);

@@ -71,7 +71,7 @@ static AIO_CORO(says) { AIO_BEGIN; note("%s", self->text); AIO_END; }
 static void check_idle(const struct aio_queue *queue)
 {
     CHECK(!queue->getters && !queue->putters && !queue->joiners);
-    CHECK(queue->get.size == 0 && queue->put.size == 0);
+    CHECK(!queue->size || (queue->get.aio.flags == AIO_F_DEAD_ && queue->put.aio.flags == AIO_F_DEAD_));
 }
 
 static int put(struct aio_queue *queue, int item) { return aio_queue_put_nowait(queue, &item); }
@@ -347,6 +347,91 @@ CORO_TEST(getters_in_order, struct aio_queue queue; int items[2], i; struct gets
         aio_release(self->tasks[self->i]);
     check_idle(&self->queue);
     AIO_END;
+}
+
+/* A get that is not awaited yet leaves alone what another one waits with, which begins before or behind it. */
+CORO_TEST(getters_apart, struct aio_queue queue; int items[1], item, other, error; struct gets *task; struct aio_void *get, *second;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    self->task = aio_create_task(aio_new(gets, &self->queue, 1));
+    AIO_AWAIT(aio_sleep(0));                    /* it waits */
+    self->get = aio_queue_get(&self->queue, &self->item);
+    self->second = aio_queue_get(&self->queue, &self->other);
+    for (self->item = 11; self->item <= 13; self->item++)
+        CHECK_INT(put(&self->queue, self->item), self->item == 13 ? AIO_EAGAIN : 0);
+    AIO_AWAIT(self->get);
+    CHECK_INT(self->item, 12);
+    AIO_AWAIT(self->task);
+    CHECK_NOTES("g1=11 ");
+    aio_release(self->task);
+    self->task = aio_create_task(aio_new(gets, &self->queue, 2));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK(aio_task_cancel(self->task));         /* and nobody waits any more */
+    self->get = aio_queue_get(&self->queue, &self->item);
+    CHECK_INT(put(&self->queue, 14), 0);
+    AIO_AWAIT(self->second);
+    CHECK_INT(self->other, 14);
+    CHECK_INT(put(&self->queue, 15), 0);
+    AIO_AWAIT(self->get);
+    CHECK_INT(self->item, 15);
+    AIO_TRY(self->error, self->task);
+    CHECK_INT(self->error, AIO_ECANCELED);
+    CHECK_NOTES("g2x ");
+    aio_release(self->task);
+    self->get = aio_queue_get(&self->queue, &self->item);
+    CHECK_INT(put(&self->queue, 16), 0);
+    AIO_AWAIT(aio_queue_get(&self->queue, &self->other));
+    CHECK(self->item == 15 && self->other == 16);
+    aio_discard(self->get);
+    aio_task_cancel(aio_current_task());        /* before it waits */
+    AIO_CATCH(self->error, aio_queue_get(&self->queue, &self->item));
+    CHECK_INT(self->error, AIO_ECANCELED);
+    check_idle(&self->queue);
+    AIO_END;
+}
+
+/* What an await does is up to the awaitable, not to its static type, which may be that of another one. */
+CORO_TEST(either, struct aio_queue queue; int items[1], item, error, i;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    for (self->i = 0; self->i < 4; self->i++)
+        AIO_AWAIT(self->i % 2 ? aio_queue_get(&self->queue, &self->item) : aio_queue_put(&self->queue, &self->i));
+    CHECK_INT(self->item, 2);
+    for (self->i = 0; self->i < 4; self->i++)
+        AIO_AWAIT(self->i % 2 ? aio_sleep(1) : self->i == 2 ? aio_queue_get(&self->queue, &self->item) :
+                  aio_queue_put(&self->queue, &self->i));
+    CHECK_INT(self->item, 0);
+    AIO_TRY(self->error, aio_wait_for(aio_queue_get(&self->queue, &self->item), 1));
+    CHECK_INT(self->error, AIO_ETIMEDOUT);
+    AIO_END;
+}
+
+/* Two loops of one thread, and a queue of both, which no rule forbids: each goes on with its own task. */
+static struct aio_queue shared;
+TEST(loops_apart)
+{
+    struct aio_loop a, b;
+    int items[1], item = 7;
+    struct gets *getter;
+    struct puts *putter;
+    aio_queue_init(&shared, items);
+    CHECK_INT(aio_loop_init(&a, &core_options), 0);
+    CHECK_INT(aio_loop_init(&b, &core_options), 0);
+    getter = aio_loop_create_task(&a, aio_new(gets, &shared, 1));
+    CHECK_INT(aio_loop_turn(&a, 0), 1);
+    putter = aio_loop_create_task(&b, aio_new(puts, &shared, item));
+    CHECK_INT(aio_loop_turn(&b, 0), 1);
+    CHECK_INT(aio_loop_turn(&b, 0), 1);
+    CHECK_INT(aio_loop_turn(&b, 0), 0);
+    CHECK_NOTES("p7 ");
+    CHECK_INT(aio_loop_turn(&a, 0), 1);
+    CHECK_NOTES("g1=7 ");
+    aio_release(getter);
+    aio_release(putter);
+    CHECK_INT(aio_loop_close(&a), 0);
+    CHECK_INT(aio_loop_close(&b), 0);
 }
 
 CORO_TEST(putters_in_order, struct aio_queue queue; int items[2], i; struct puts *tasks[4];)
@@ -1480,7 +1565,8 @@ int main(int argc, char **argv)
 {
     RUN(argc, argv, T(first_in_first_out), T(last_in_first_out), T(by_priority), T(of_one), T(not_an_array), T(zeroed),
         T(items_of_1), T(items_of_4), T(items_of_8), T(items_of_16), T(items_of_17), T(items_of_100),
-        T(copied_at_the_call), T(getters_in_order), T(putters_in_order), T(putters_of_other_orders),
+        T(copied_at_the_call), T(getters_in_order), T(getters_apart), T(either), T(loops_apart),
+        T(putters_in_order), T(putters_of_other_orders),
         T(cancel_a_getter), T(cancel_a_putter), T(cancel_after_the_grant), T(timeouts), T(as_tasks),
         T(in_groups_and_in_finally), T(discarded), T(budget), T(join), T(shutdown), T(shutdown_with_work_out),
         T(channel), T(rendezvous), T(closed), T(rendezvous_cancelled), T(broadcast), T(broadcast_lags),

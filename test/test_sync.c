@@ -672,6 +672,34 @@ CORO_TEST(budget_then_waits, struct all all; struct spins *task; struct asks *la
     AIO_END;
 }
 
+/* Who has to wait for a lock or a permit waits at once: that lets the others run, too. */
+struct spent { AIO_FRAME(void); struct all *all; char kind; int i; };
+static AIO_CORO(spent)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < AIO_BUDGET; self->i++)
+        AIO_AWAIT(aio_event_wait(&self->all->event));
+    AIO_AWAIT(ask(self->all, self->kind, NULL));
+    AIO_END;
+}
+CORO_TEST(budget_is_not_for_waiting, struct all all; struct spent *tasks[2];)
+{
+    AIO_BEGIN;
+    take_all(&self->all, 'l');
+    aio_event_set(&self->all.event);
+    self->tasks[0] = aio_create_task(aio_new(spent, &self->all, 'l'));
+    self->tasks[1] = aio_create_task(aio_new(spent, &self->all, 's'));
+    AIO_AWAIT(aio_sleep(0));
+    CHECK(AIO_SMALL || (self->all.lock.waiters && self->all.semaphore.waiters));
+    aio_lock_release(&self->all.lock);
+    aio_semaphore_release(&self->all.semaphore);
+    AIO_AWAIT(self->tasks[0]);
+    AIO_AWAIT(self->tasks[1]);
+    aio_release(self->tasks[0]);
+    aio_release(self->tasks[1]);
+    AIO_END;
+}
+
 /* ------------------------------------------------------------------------------------------- lock */
 
 struct holder { AIO_FRAME(void); struct aio_lock *lock; };
@@ -1151,6 +1179,7 @@ int main(int argc, char **argv)
         T(cancel_who_waits), T(cancel_after_the_grant), T(cancel_after_the_wake_up), T(deadline_after_the_grant),
         T(deadline_and_cancel_after_the_grant), T(timeouts), T(no_time_at_all), T(cancel_was_pending), T(as_tasks),
         T(as_tasks_after_the_grant), T(condition_as_a_task), T(in_a_group), T(in_finally), T(discarded), T(budget), T(budget_then_waits),
+        T(budget_is_not_for_waiting),
         T(lock_held), T(lock_left_behind), T(lock_twice), T(event_set_and_cleared), T(condition_order),
         T(condition_queues_for_the_lock), T(condition_cancelled), T(condition_passes_it_on), T(condition_timeout),
         T(condition_in_use), T(semaphore_permits), T(barrier_meets_again), T(barrier_of_one_and_of_none),
