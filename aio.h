@@ -977,7 +977,10 @@ static inline struct aio_slab_ *aio_slab_of_(struct aio_task *task)
 }
 
 /* In a wait list: what the first node has as its predecessor. */
-static inline struct aio_node *aio_tag_(struct aio_node **head) { return (struct aio_node *)(void *)((char *)head + 1); }
+static inline struct aio_node *aio_tag_(struct aio_node **head)
+{
+    return (struct aio_node *)(void *)((char *)head + 1);
+}
 
 static inline void aio_ready_link_(struct aio_loop *loop, struct aio_node *node)
 {
@@ -1103,16 +1106,19 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
     return size <= AIO_UNIT_RESULT_ || !(ret->flags & AIO_F_UNIT_);
 }
 
-/* What an AIO_AWAIT is going to meet can be told from its awaitable's static type, where that is a call of aio_queue_put,
-   _get or _next with an item of 4 or 8 bytes: the pointer that these return is of a type with an alignment of its own, which makes no difference to
-   anything but __alignof__. Then the await has the work of the operation in it, instead of an object that is called by
-   its address: a round trip through two queues takes 242 instructions, not 513, and 14.7 ns, not 33. It is a hint, no
-   more: which operation it is, its header says. */
-#if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && !AIO_SMALL && !AIO_DEBUG
+/* What an AIO_AWAIT is going to meet can be told from its awaitable's static type, where that is a call of
+   aio_queue_put, _get or _next with an item of 4 or 8 bytes: the pointer that these return is of a type
+   with an alignment of its own, which makes no difference to anything but __alignof__. Then the await has
+   the work of the operation in it, instead of an object that is called by its address: a round trip
+   through two queues takes 246 instructions, not 513, and 14.7 ns, not 33. It is a hint, no more: which
+   operation it is, its header says. */
+#if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && !AIO_SMALL && \
+    !AIO_DEBUG
 #define AIO_HINTS_ 1
 #define AIO_ALIGN_(alignment) __attribute__((aligned(alignment)))
 /* The kind of operation, as in its header, or 0. No pointer has such alignments by itself. */
-#define AIO_IF_QUICK_(item, quick, other) __builtin_choose_expr(sizeof *(item) == 4 || sizeof *(item) == 8, quick, other)
+#define AIO_IF_QUICK_(item, quick, other) \
+    __builtin_choose_expr(sizeof *(item) == 4 || sizeof *(item) == 8, quick, other)
 #define AIO_HINT_(x) (__alignof__(x) == 1 ? AIO_F_PUTS_ : __alignof__(x) != 2 ? 0 : \
     sizeof *(x) == sizeof(struct aio_int) ? AIO_F_NEXTS_ : AIO_F_GETS_)
 #else
@@ -1364,7 +1370,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
         self->aio.pc = (uint16_t)(n); \
         return aio_parked_ ? 0 : aio_await_far_(&self->aio, aio_c_); \
     } } AIO_FALLTHROUGH_; case AIO_POINT_(n):
-/* An operation that began to wait comes back with a constant that has AIO_F_FINE_, most others with aio_ok_. */
+/* An operation that began to wait comes back with a constant that has AIO_F_FINE_, most others with
+   aio_ok_. */
 #define AIO_LET_GO_(x) (AIO_HINT_(x) ? aio_let_go_of_result_(aio_ret_) : aio_let_go_(aio_ret_))
 #else
 #define AIO_LET_GO_(x) aio_let_go_(aio_ret_)
@@ -2183,7 +2190,8 @@ static inline void aio_item_copy_(void *to, const void *from, size_t size)
 #endif
 }
 /* Takes one of the queue's own operations, for items of this size, if it is free: see aio_queue_op_new_. */
-static AIO_INLINE_ bool aio_queue_op_take_(const struct aio_queue *queue, struct aio_op_ *op, size_t size, uint16_t hint)
+static AIO_INLINE_ bool aio_queue_op_take_(const struct aio_queue *queue, struct aio_op_ *op, size_t size,
+                                           uint16_t hint)
 {
     size_t fits = hint ? queue->quick : queue->size;
     if (AIO_SMALL || AIO_DEBUG || aio_unlikely_(fits != size) || aio_unlikely_(op->aio.flags != AIO_F_DEAD_))
@@ -2241,7 +2249,8 @@ static inline AIO_MUST_USE_ struct aio_int *aio_queue_next_(struct aio_queue *qu
     return (struct aio_int *)(void *)aio_queue_get_op_(queue, item, size, true, 0, file, line);
 }
 #if AIO_HINTS_
-static inline AIO_MUST_USE_ aio_void_put_ aio_queue_put_quick_(struct aio_queue *queue, const void *item, AIO_PLACE_TYPE_)
+static inline AIO_MUST_USE_ aio_void_put_ aio_queue_put_quick_(struct aio_queue *queue, const void *item,
+                                                               AIO_PLACE_TYPE_)
 {
     return aio_queue_put_op_(queue, item, size, AIO_F_PUTS_, file, line);
 }
@@ -2569,10 +2578,11 @@ static inline bool aio_budget_spend_(struct aio_loop *loop)
 static inline bool aio_budget_take(void) { return aio_budget_spend_(aio_thread_.loop); }
 
 #if AIO_HINTS_
-/* AIO_AWAIT of a queue's own operation, at once, where there is next to nothing to think about: an item of 4 or 8
-   bytes for the one task that waits for it, or into an open FIFO that has room, or out of one into which nobody waits
-   to put. NULL or false: it has not begun. */
-static AIO_INLINE_ void aio_item_copy_quickly_(const struct aio_queue *queue, void *to, size_t t, const void *from, size_t f)
+/* AIO_AWAIT of a queue's own operation, at once, where there is next to nothing to think about: an item of
+   4 or 8 bytes for the one task that waits for it, or into an open FIFO that has room, or out of one into
+   which nobody waits to put. NULL or false: it has not begun. */
+static AIO_INLINE_ void aio_item_copy_quickly_(const struct aio_queue *queue, void *to, size_t t, const void *from,
+                                               size_t f)
 {
     if (aio_likely_(queue->quick == 8))
         __builtin_memcpy((char *)to + t * 8, (const char *)from + f * 8, 8);
@@ -2580,8 +2590,9 @@ static AIO_INLINE_ void aio_item_copy_quickly_(const struct aio_queue *queue, vo
         __builtin_memcpy((char *)to + t * 4, (const char *)from + f * 4, 4);
 }
 
-/* The task that came last waits quickly, so it is the only one: it has the item. Conditions are joined without branches, of
-   which a processor predicts two in a cycle, here and below (15.4 ns a round trip, and 14.7). */
+/* The task that came last waits quickly, so it is the only one: it has the item. Conditions are joined
+   without branches, of which a processor predicts two in a cycle, here and below (15.4 ns a round trip,
+   and 14.7). */
 static AIO_INLINE_ bool aio_queue_hand_quickly_(struct aio_queue *queue, struct aio_node *node, const void *item)
 {
     struct aio_loop *loop = aio_thread_.loop;
@@ -2602,7 +2613,7 @@ static AIO_INLINE_ struct aio_coro *aio_queue_put_quickly_(struct aio_coro *c)
     struct aio_queue *queue = AIO_CONTAINER_(c, struct aio_queue, put);
     unsigned char item[8];
     size_t at;
-    __builtin_memcpy(item, queue->put.u.bytes, 8);  /* at first, while compilers know what they have written there */
+    __builtin_memcpy(item, queue->put.u.bytes, 8);  /* while compilers know what they have written there */
     if (aio_unlikely_(!queue->quick))
         return NULL;
     if (queue->getters) {
@@ -2622,8 +2633,8 @@ static AIO_INLINE_ struct aio_coro *aio_queue_put_quickly_(struct aio_coro *c)
     return aio_constant_(aio_ok_);
 }
 
-/* The task waits in self itself, and the operation is free again; but where the item goes to still stands in it, until
-   nobody waits any more. False: somebody else waits, or a cancel is pending. */
+/* The task waits in self itself, and the operation is free again; but where the item goes to still stands
+   in it, until nobody waits any more. False: somebody else waits, or a cancel is pending. */
 static AIO_INLINE_ bool aio_queue_get_parks_(struct aio_queue *queue, struct aio_coro *self, uint8_t place)
 {
     struct aio_task *task = aio_thread_.loop->current;
@@ -2655,8 +2666,8 @@ static AIO_INLINE_ struct aio_coro *aio_queue_get_quickly_(struct aio_coro *self
     return aio_constant_(aio_one_);
 }
 
-/* kind: what the static type says. If the header has it, too, the operation is free again by the time that it is done;
-   a store that compilers find to be none, as nothing has looked at it since it was taken. */
+/* kind: what the static type says. If the header has it, too, the operation is free again by the time that
+   it is done; a store that compilers find to be none, as nothing has looked at it since it was taken. */
 static AIO_INLINE_ struct aio_coro *aio_quick_(struct aio_coro *self, struct aio_coro *c, uint16_t kind, bool *parked)
 {
     struct aio_coro *ret;
@@ -2670,7 +2681,8 @@ static AIO_INLINE_ struct aio_coro *aio_quick_(struct aio_coro *self, struct aio
     return ret;
 }
 
-/* The long way, as the last thing that a body does: what it returns. The loop comes back to it if c is done at once. */
+/* The long way, as the last thing that a body does: what it returns. The loop comes back to it if c is
+   done at once. */
 AIO_API_ struct aio_coro *aio_await_far_(struct aio_coro *self, struct aio_coro *c);
 #endif
 
@@ -5883,8 +5895,8 @@ AIO_API_ struct aio_coro *aio_wait_for_new_(struct aio_coro *inner, size_t offse
 
 static const struct aio_scope_kind_ *aio_kind_group_(void);
 
-/* Field by field: for a structure of this size compilers write zeros by an instruction that takes its time to begin
-   (rep stos; an AIO_GATHER of two had two of them, and took 56 ns a member, not 50). */
+/* Field by field: for a structure of this size compilers write zeros by an instruction that takes its time
+   to begin (rep stos; an AIO_GATHER of two had two of them, and took 56 ns a member, not 50). */
 static void aio_group_clear_(struct aio_group *group)
 {
 #if AIO_SMALL
@@ -7515,8 +7527,8 @@ static int aio_queue_refusal_(const struct aio_queue *queue)
     return queue->open ? 0 : queue->channel == AIO_CHANNEL_DEAF_ ? AIO_EPIPE : AIO_ESHUTDOWN;
 }
 
-/* Is it a queue's own operation that begins? If it can be done at once, the short way follows; aio_op_begin_ is the long
-   one. */
+/* Is it a queue's own operation that begins? If it can be done at once, the short way follows;
+   aio_op_begin_ is the long one. */
 static inline bool aio_op_is_quick_(const struct aio_op_ *op)
 {
     return !AIO_SMALL && aio_likely_(op->aio.pc == AIO_PC_START_) && aio_likely_(op->size == 1);
@@ -7626,8 +7638,9 @@ AIO_API_ int aio_queue_init_storage(struct aio_queue *queue, enum aio_order orde
 #define AIO_ITEM_FITS_(object, bytes) \
     AIO_PROMISED_((object)->size == (bytes) || !(object)->size, "passes an item of the wrong size")
 
-/* One of the queue's own operations, if it is free: then it has an AIO_F_DEAD_, and no task that waits quickly for an item
-   of a quick queue needs what is in `get`. Or another one, with room for `more` bytes behind it. */
+/* One of the queue's own operations, if it is free: then it has an AIO_F_DEAD_, and no task that waits
+   quickly for an item of a quick queue needs what is in `get`. Or another one, with room for `more` bytes
+   behind it. */
 static struct aio_op_ *aio_queue_op_new_(struct aio_queue *queue, struct aio_op_ *own, const struct aio_type *type,
                                          size_t more)
 {
