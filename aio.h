@@ -704,7 +704,7 @@ struct aio_loop {
     struct aio_slab_ *slabs;
     struct aio_timer_slot_ *timers;     /* a 4-ary heap, and what is behind it: see aio_timer_place_ */
     uint32_t timer_count, timer_capacity, timer_seq;
-#if !AIO_SMALL
+#if !AIO_BARE_
     uint32_t timer_heap;                /* so many are the heap */
     uint32_t timer_most;                /* if it gets larger than that, it is divided */
     uint32_t timer_settled, timer_end;  /* those that were armed since the clock was read: their deadline is a span
@@ -724,7 +724,7 @@ struct aio_loop {
     aio_error_handler *on_error;        /* yours to change */
     void *poller_data;                  /* the poller's */
     int poller_fd;                      /* the poller's; -1: it has none. See aio_loop_fileno */
-#if !AIO_SMALL
+#if !AIO_BARE_
     aio_time slack;                     /* yours to change. Where dozens of timers are due within so long, a wait goes on
                                            until then, and serves them all: none is early, or later than that. Where
                                            they are fewer, a wait ends with the first. Set by pollers that make system
@@ -3832,8 +3832,12 @@ static bool aio_timer_before_(const struct aio_timer_slot_ *a, const struct aio_
     return (aio_timer_order_)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
 }
 
+/* Small code, and machines with a few dozen timers, have one heap and nothing behind it. What is in struct aio_loop does
+   not depend on AIO_SMALL, which may differ from file to file. */
+#define AIO_ONE_HEAP_ (AIO_SMALL || AIO_BARE_)
+
 /* How many of them are the heap, and where the next one is put. */
-#if AIO_SMALL
+#if AIO_ONE_HEAP_
 #define AIO_TIMER_HEAP_(loop) (loop)->timer_count
 #define AIO_TIMER_END_(loop) (loop)->timer_count
 #else
@@ -3933,7 +3937,7 @@ static aio_time aio_deadline_after_(struct aio_loop *loop, aio_time delay)
     return aio_deadline_from_(loop->poller->now(loop), delay);
 }
 
-#if AIO_SMALL
+#if AIO_ONE_HEAP_
 #define aio_timer_room_(loop) ((loop)->timer_count != (loop)->timer_capacity || aio_timer_grow_(loop))
 #else
 /* The timers, when they are many: a heap of the nearest, and behind it levels, which have no order in themselves. None
@@ -4135,7 +4139,7 @@ static uint32_t aio_timer_close_(struct aio_loop *loop, uint32_t i)
 }
 #endif
 
-/* Adds one at the end, where there is room. (AIO_SMALL: to the heap.) */
+/* Adds one at the end, where there is room. (AIO_ONE_HEAP_: to the heap.) */
 static inline void aio_timer_push_(struct aio_loop *loop, struct aio_timer_slot_ slot,
                                    void (*fire)(struct aio_loop *, struct aio_node *))
 {
@@ -4143,7 +4147,7 @@ static inline void aio_timer_push_(struct aio_loop *loop, struct aio_timer_slot_
     node->place = AIO_AT_TIMER_;
     node->link.fire = fire;
     node->u.timer.seq = (aio_timer_index_)loop->timer_seq++;
-#if AIO_SMALL
+#if AIO_ONE_HEAP_
     aio_timer_fill_(loop, loop->timer_count++, slot);
 #else
     loop->timer_count++;
@@ -4172,7 +4176,7 @@ static int aio_timer_arm_(struct aio_loop *loop, struct aio_node *node, aio_time
                           void (*fire)(struct aio_loop *, struct aio_node *))
 {
     int error = aio_timer_add_(loop, node, deadline, fire);
-#if !AIO_SMALL
+#if !AIO_ONE_HEAP_
     if (!error && node->place == AIO_AT_TIMER_) {
         struct aio_timer_slot_ slot = loop->timers[loop->timer_end - 1];
         aio_timer_put_(loop, loop->timer_end - 1, loop->timers[loop->timer_settled]);
@@ -4189,7 +4193,7 @@ static int aio_timer_arm_(struct aio_loop *loop, struct aio_node *node, aio_time
 static int aio_timer_arm_after_(struct aio_loop *loop, struct aio_node *node, aio_time delay,
                                 void (*fire)(struct aio_loop *, struct aio_node *))
 {
-    if (AIO_SMALL || delay < AIO_UNITS_ / 1000000)  /* small: a clock that is a register costs less than this code */
+    if (AIO_ONE_HEAP_ || delay < AIO_UNITS_ / 1000000)  /* small: a clock that is a register costs less than this code */
         return aio_timer_arm_(loop, node, aio_deadline_after_(loop, delay), fire);
     return aio_timer_add_(loop, node, delay, fire);
 }
@@ -4203,7 +4207,7 @@ static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
     if (!armed)
         return;
     loop->timer_count = last;
-#if AIO_SMALL
+#if AIO_ONE_HEAP_
     if (i != last)
         aio_timer_fill_(loop, i, loop->timers[last]);
 #else
@@ -4215,7 +4219,7 @@ static void aio_timer_disarm_(struct aio_loop *loop, struct aio_node *node)
 
 /* The two without a call in them, for timeouts that are mostly taken back before the clock is read. False: the case
    is not the usual one, and goes the long way. */
-#if AIO_SMALL
+#if AIO_ONE_HEAP_
 #define aio_timer_arm_quickly_(loop, node, delay, fire) false
 #define aio_timer_disarm_quickly_(loop, node) false
 #else
@@ -4246,7 +4250,7 @@ static inline bool aio_timer_disarm_quickly_(struct aio_loop *loop, struct aio_n
 
 /* Those that were armed since the clock was read get their deadlines, and the places that go with these; and the
    first one of all is in the heap. */
-#if AIO_SMALL
+#if AIO_ONE_HEAP_
 #define aio_timers_settle_(loop, now) (void)(now)
 #define aio_timers_settle_now_(loop) (void)0
 #else
@@ -4279,7 +4283,7 @@ static void aio_timers_settle_now_(struct aio_loop *loop)
 }
 #endif
 
-#if !AIO_SMALL
+#if !AIO_ONE_HEAP_
 /* Are dozens of timers due up to then? Looks at those only, and at their children in the heap. */
 static bool aio_timers_crowd_(const struct aio_loop *loop, aio_time until)
 {
@@ -4316,7 +4320,7 @@ static void aio_timers_fire_at_(struct aio_loop *loop, aio_time now)
     while (AIO_TIMER_HEAP_(loop) && !aio_time_before_(now, loop->timers[0].deadline)) {
         struct aio_node *node = loop->timers[0].node;
         aio_timer_disarm_(loop, node);
-#if !AIO_SMALL
+#if !AIO_ONE_HEAP_
         if (aio_unlikely_(loop->timer_heap <= AIO_DOZENS_) && loop->timer_levels)
             aio_timers_refill_(loop);
 #endif
@@ -9266,7 +9270,7 @@ static void aio_callbacks_drop_(struct aio_loop *loop)
     struct aio_node *node;
     uint32_t i;
     aio_inbox_take_(loop);
-#if !AIO_SMALL
+#if !AIO_ONE_HEAP_
     aio_timers_join_(loop);
 #endif
     for (i = 0; i < loop->timer_count; i++) {
@@ -9297,7 +9301,7 @@ static void aio_loop_free_(struct aio_loop *loop)
     loop->timers = NULL;
     loop->fds = NULL;
     loop->timer_count = loop->timer_capacity = 0;
-#if !AIO_SMALL
+#if !AIO_ONE_HEAP_
     loop->timer_heap = loop->timer_settled = loop->timer_end = 0;
     loop->timer_levels = 0;
 #endif

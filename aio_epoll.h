@@ -105,7 +105,7 @@ static int aio_epoll_open_(struct aio_loop *loop)
     if (!epoll)
         return AIO_ENOMEM;
     loop->poller_data = epoll;
-#if !AIO_SMALL
+#if !AIO_BARE_
     loop->slack = AIO_MS(1);
 #endif
     epoll->coarse = false;

@@ -102,7 +102,7 @@ static int aio_select_open_(struct aio_loop *loop)
     if (!select_)
         return AIO_ENOMEM;
     loop->poller_data = select_;
-#if !AIO_SMALL
+#if !AIO_BARE_
     loop->slack = AIO_MS(1);
 #endif
     FD_ZERO(&select_->want[0]);

@@ -30,11 +30,13 @@ beside() {
     done
 }
 
-# linked COMPILER...: two files make one program.
+# linked COMPILER...: two files make one program, also if AIO_SMALL differs.
 linked() {
-    "$@" -D_GNU_SOURCE -c test/compile/linked_a.c -o "$tmp/a.o" &&
-        "$@" -c test/compile/linked_b.c -o "$tmp/b.o" &&
-        "$@" -x none "$tmp/a.o" "$tmp/b.o" -o "$tmp/linked" && "$tmp/linked"
+    for small in 00 01 10; do
+        "$@" -D_GNU_SOURCE -DAIO_SMALL=${small%?} -c test/compile/linked_a.c -o "$tmp/a.o" &&
+            "$@" -DAIO_SMALL=${small#?} -c test/compile/linked_b.c -o "$tmp/b.o" &&
+            "$@" -x none "$tmp/a.o" "$tmp/b.o" -o "$tmp/linked" && "$tmp/linked" || return 1
+    done
 }
 
 # run COMPILER...: builds it, and what it builds exits with 0.

@@ -7,5 +7,6 @@ int main(void)
 {
     struct aio_options options = { aio_sim(), NULL, NULL, false, 0 };
     int answer = 0;
-    return aio_run_with(&options, answer, linked_new(42)) || answer != 42;
+    return linked_loop_bytes() != sizeof(struct aio_loop) ||
+        aio_run_with(&options, answer, linked_new(42)) || answer != 42;
 }

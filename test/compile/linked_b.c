@@ -10,4 +10,5 @@ AIO_CORO(linked)
     AIO_END;
 }
 
+size_t linked_loop_bytes(void) { return sizeof(struct aio_loop); }
 struct linked *linked_new(int x) { return aio_new(linked, .x = x); }
