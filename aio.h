@@ -667,6 +667,9 @@ struct aio_fd {
 
 struct aio_timer_slot_ { aio_time deadline; struct aio_node *node; };
 /* Timers that are not in the heap: from a place on, and none of them is due before that time. */
+/* Small code, and machines with a few dozen timers, have one heap and nothing behind it. What is in struct aio_loop does
+   not depend on AIO_SMALL, which may differ from file to file. */
+#define AIO_ONE_HEAP_ (AIO_SMALL || AIO_BARE_)
 struct aio_timer_level_ { aio_time from; uint32_t start; };
 enum { AIO_TIMER_LEVELS_ = 10 };
 
@@ -688,7 +691,8 @@ struct aio_loop {
     AIO_LIST_ head;                     /* the ready queue; NULL: empty */
     AIO_LIST_ *tail;                    /* where the next one is hung on: the last one's link, in which is nothing, or head */
     unsigned depth;                     /* direct calls that may still nest */
-    unsigned budget;                    /* operations that may still complete at once in this resumption */
+    unsigned budget;                    /* one more than the operations that may still complete at once in this
+                                           resumption */
     uint8_t running;                    /* 1; 2: until something happens, not only for one turn */
     uint8_t closing, stopping, open;
     uint8_t debug;                      /* 0, or AIO_N_WATCH_, the flag of its tasks */
@@ -725,10 +729,11 @@ struct aio_loop {
     void *poller_data;                  /* the poller's */
     int poller_fd;                      /* the poller's; -1: it has none. See aio_loop_fileno */
 #if !AIO_BARE_
-    aio_time slack;                     /* yours to change. Where dozens of timers are due within so long, a wait goes on
-                                           until then, and serves them all: none is early, or later than that. Where
-                                           they are fewer, a wait ends with the first. Set by pollers that make system
-                                           calls: a millisecond; otherwise 0: never */
+    aio_time slack;                     /* yours to change. Where more than 32 timers are due within so long, a wait goes
+                                           on until the last of them, and serves all: none is early, none waits for
+                                           the others for longer than that. Where they are fewer, a wait ends with the
+                                           first. Set by pollers that make system calls: a millisecond; otherwise 0:
+                                           never. Not used under AIO_SMALL */
 #endif
 #if AIO_DEBUG
     const char *stack;                  /* where the C stack of its run begins */
@@ -849,6 +854,8 @@ enum {
 #define AIO_BIN_(size) ((size) > AIO_POOL_SMALL_ ? 0 : ((size) + AIO_POOL_STEP_ - 1) / AIO_POOL_STEP_)
 #define AIO_SIZE_(type) sizeof(type), AIO_BIN_(sizeof(type))    /* the end of a struct aio_type */
 /* Of operations, which know their size. Instead of their bin: the size of their result, if that is not an int. */
+/* Of operations, which know their size. Their bin is another thing: none is ever what an await returns, so none is put
+   into a list of the pool by it. */
 #define AIO_OP_TYPE_(name) { name##_body_, AIO_NAMED_(#name, NULL) 0, 0 }
 
 /* What a thread has: its loop, and the memory of its frames. */
@@ -997,7 +1004,7 @@ static inline void aio_ready_add_(struct aio_loop *loop, struct aio_node *node)
 /* What a body returns if there is nothing to be taken yet, beside NULL (the task is parked).
    AIO_YIELDS_: whoever called it puts the task at the back of the ready queue, to go on with its frame. The loop has
    both at hand; the body would have to look for them, by two loads that wait for the stores just before (a yield took
-   49 instructions, and 56 in that way). The task has AIO_AT_READY_ already, as all that run; a cancel that is pending
+   56 instructions in that way, and 49 in this). The task has AIO_AT_READY_ already, as all that run; a cancel that is pending
    strikes when it is resumed.
    AIO_GOES_ON_: the loop goes on with the task's leaf, at once: see aio_go_on_. */
 #define AIO_YIELDS_ ((struct aio_coro *)(uintptr_t)1)
@@ -1110,7 +1117,7 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
    aio_queue_put, _get or _next with an item of 4 or 8 bytes: the pointer that these return is of a type
    with an alignment of its own, which makes no difference to anything but __alignof__. Then the await has
    the work of the operation in it, instead of an object that is called by its address: a round trip
-   through two queues takes 246 instructions, not 513, and 14.7 ns, not 33. It is a hint, no more: which
+   through two queues takes 236 instructions, not 513, and 14 ns, not 33. It is a hint, no more: which
    operation it is, its header says. */
 #if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && !AIO_SMALL && \
     !AIO_DEBUG
@@ -1358,31 +1365,32 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 /* The same for what is awaited as it was written. */
 #if AIO_HINTS_
 /* With a hint there is no call in it but the last thing that the body does, as in AIO_LEAVE_FAR_. */
-#define AIO_START_(n, x) { \
+#define AIO_START_(n, x) \
+    enum { aio_hint_ = AIO_HINT_(x) }; { \
     struct aio_coro *aio_c_; \
     bool aio_parked_ = false; \
-    AIO_KEEP_LINE_ if (!AIO_HINT_(x)) self->aio.pc = (uint16_t)(n); \
+    AIO_KEEP_LINE_ if (!aio_hint_) self->aio.pc = (uint16_t)(n); \
     aio_c_ = aio_of_(x); \
-    if (!AIO_HINT_(x)) { \
+    if (!aio_hint_) { \
         aio_ret_ = aio_await_(&self->aio, aio_c_); \
         if (aio_suspends_(aio_ret_)) return aio_ret_; \
-    } else if (!(aio_ret_ = aio_quick_(&self->aio, aio_c_, AIO_HINT_(x), &aio_parked_))) { \
+    } else if (!(aio_ret_ = aio_quick_(&self->aio, aio_c_, aio_hint_, &aio_parked_))) { \
         self->aio.pc = (uint16_t)(n); \
         return aio_parked_ ? 0 : aio_await_far_(&self->aio, aio_c_); \
     } } AIO_FALLTHROUGH_; case AIO_POINT_(n):
 /* An operation that began to wait comes back with a constant that has AIO_F_FINE_, most others with
    aio_ok_. */
-#define AIO_LET_GO_(x) (AIO_HINT_(x) ? aio_let_go_of_result_(aio_ret_) : aio_let_go_(aio_ret_))
+#define AIO_LET_GO_ (aio_hint_ ? aio_let_go_of_result_(aio_ret_) : aio_let_go_(aio_ret_))
 #else
-#define AIO_LET_GO_(x) aio_let_go_(aio_ret_)
+#define AIO_LET_GO_ aio_let_go_(aio_ret_)
 #define AIO_START_(n, x) AIO_SUSPEND_(n, aio_of_(x))
 #endif
 /* Behind an await: takes leave of what was awaited. */
 #if AIO_SMALL
-#define AIO_LEAVE_(x) if (aio_left_slow_(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_
+#define AIO_LEAVE_ if (aio_left_slow_(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_
 #else
-#define AIO_LEAVE_(x) \
-    if (aio_unlikely_(!AIO_LET_GO_(x)) && aio_left_slow_(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_
+#define AIO_LEAVE_ \
+    if (aio_unlikely_(!AIO_LET_GO_) && aio_left_slow_(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_
 #endif
 /* The same where no result was taken, which could be in a local variable. If there is more to do than a free, the
    body returns, and the loop comes back to it at once: as the last thing that a function does, a call costs nothing
@@ -1392,8 +1400,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #if AIO_SMALL
 #define AIO_LEAVE_FAR_ AIO_LEAVE_
 #else
-#define AIO_LEAVE_FAR_(x) \
-    if (aio_unlikely_(!AIO_LET_GO_(x))) { \
+#define AIO_LEAVE_FAR_ \
+    if (aio_unlikely_(!AIO_LET_GO_)) { \
         if (self->aio.pc == AIO_PC_START_) goto aio_dispatch_; \
         return aio_left_far_(&self->aio, aio_ret_, __LINE__); }
 #endif
@@ -1407,10 +1415,10 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_AWAIT(...) \
     AIO_SELECT2_(__VA_ARGS__, AIO_AWAIT2_, AIO_AWAIT1_, )(AIO_NUMBER_, __VA_ARGS__)
 #define AIO_AWAIT1_(n, x) do { \
-    AIO_START_(n, x) AIO_LEAVE_FAR_(x); } while (0)
+    AIO_START_(n, x) AIO_LEAVE_FAR_; } while (0)
 #define AIO_AWAIT2_(n, lvalue, x) do { \
     AIO_START_(n, x) AIO_TAKE_(lvalue, x); \
-    AIO_LEAVE_(x); } while (0)
+    AIO_LEAVE_; } while (0)
 
 /* AIO_TRY(err, awaitable); AIO_TRY(err, lvalue, awaitable); as AIO_AWAIT, but the error lands in err
    (0 if there is none) and the body goes on. The task's own cancellation is not taken: it jumps.
@@ -1478,7 +1486,8 @@ static AIO_INLINE_ struct aio_coro *aio_await_line_(struct aio_coro *self, struc
 /* Waits for so long, at least. 0 or less: lets the others run, exactly one turn, and allocates
    nothing. AIO_FOREVER: until cancelled. Errors: AIO_ENOMEM.
    This span, and that of a timeout, counts from when the loop next looks at its clock, a few dozen steps later at
-   most: while one step takes long, the time of the others does not run out. Points in time are what they are. */
+   most: while one step takes long, the time of the others does not run out. Points in time are what they are. Where
+   timers come in crowds, they may share a wake: see loop->slack (aio_loop_current()->slack = 0; turns that off). */
 static inline AIO_MUST_USE_ struct aio_void *aio_sleep(aio_time delay);
 /* Waits until a point in time (aio_loop_time's clock): aio_time_after(aio_now(), AIO_MS(20)). A past one: as
    aio_sleep(0). */
@@ -2570,9 +2579,10 @@ AIO_API_ void aio_forget_fd(int fd);
 /* Takes one from the budget of this resumption. False: it is used up, yield first. */
 static inline bool aio_budget_spend_(struct aio_loop *loop)
 {
-    if (aio_unlikely_(!loop->budget))
+    if (aio_unlikely_(--loop->budget == 0)) {       /* it is one more than that: to come to 0 takes an instruction less */
+        loop->budget = 1;
         return false;
-    loop->budget--;
+    }
     return true;
 }
 static inline bool aio_budget_take(void) { return aio_budget_spend_(aio_thread_.loop); }
@@ -3832,10 +3842,6 @@ static bool aio_timer_before_(const struct aio_timer_slot_ *a, const struct aio_
     return (aio_timer_order_)(a->node->u.timer.seq - b->node->u.timer.seq) < 0;
 }
 
-/* Small code, and machines with a few dozen timers, have one heap and nothing behind it. What is in struct aio_loop does
-   not depend on AIO_SMALL, which may differ from file to file. */
-#define AIO_ONE_HEAP_ (AIO_SMALL || AIO_BARE_)
-
 /* How many of them are the heap, and where the next one is put. */
 #if AIO_ONE_HEAP_
 #define AIO_TIMER_HEAP_(loop) (loop)->timer_count
@@ -4026,7 +4032,8 @@ static aio_time aio_timer_pick_(const struct aio_loop *loop, uint32_t start, uin
     return pick;
 }
 
-/* The nearest level becomes two. False: all of it is due at the same time. */
+/* The nearest level becomes two. False: nothing of it is due later than what was picked, as where most are due at the same
+   time: it stays one. */
 static bool aio_timer_divide_(struct aio_loop *loop)
 {
     struct aio_timer_level_ *level = &loop->timer_level[loop->timer_levels - 1], near = *level;
@@ -4284,34 +4291,42 @@ static void aio_timers_settle_now_(struct aio_loop *loop)
 #endif
 
 #if !AIO_ONE_HEAP_
-/* Are dozens of timers due up to then? Looks at those only, and at their children in the heap. */
-static bool aio_timers_crowd_(const struct aio_loop *loop, aio_time until)
+/* The last of the timers of the heap that are due up to then, if they are dozens; otherwise the first. Looks at those only,
+   and at their children: in preorder, for which the index of a node of a 4-ary heap is enough. */
+static aio_time aio_timers_crowd_(const struct aio_loop *loop, aio_time until)
 {
-    uint32_t due[AIO_DOZENS_] = { 0 }, n = 1, i, child, end;
-    for (i = 0; i < n; i++) {
-        child = due[i] * 4 + 1;
-        end = child + 4 < loop->timer_heap ? child + 4 : loop->timer_heap;
-        for (; child < end; child++) {
-            if (aio_time_before_(until, loop->timers[child].deadline))
-                continue;
-            if (n == AIO_DOZENS_)
-                return true;
-            due[n++] = child;
+    aio_time first = loop->timers[0].deadline, last = first;
+    uint32_t i = 0, n = 0;
+    for (;;) {
+        if (i < loop->timer_heap && !aio_time_before_(until, loop->timers[i].deadline)) {
+            n++;
+            if (aio_time_before_(last, loop->timers[i].deadline))
+                last = loop->timers[i].deadline;
+            i = i * 4 + 1;
+            continue;
         }
+        while (i && i % 4 == 0)                         /* the last child: up */
+            i = (i - 1) / 4;
+        if (!i)
+            break;
+        i++;
     }
-    return false;
+    if (n == loop->timer_heap && loop->timer_levels)    /* and there may be more of them */
+        return until;
+    return n > AIO_DOZENS_ ? last : first;
 }
 
-/* How long a wait for the first timer goes on after it. To wake costs the system and the caches more than most timers
-   do: a million that came over a second at one each microsecond took 0.43 s with 12,000 wakes, and 0.19 with 900. */
-static aio_time aio_timers_slack_(const struct aio_loop *loop)
+/* When the next wait ends. To wake costs the system and the caches more than most timers do: a million that came over a
+   second at one each microsecond took 0.43 s with 12,000 wakes, and 0.19 with 900. */
+static aio_time aio_timers_next_(const struct aio_loop *loop)
 {
-    bool crowd = loop->slack > 0 && loop->timer_heap > AIO_DOZENS_ &&
-        aio_timers_crowd_(loop, aio_time_after(loop->timers[0].deadline, loop->slack));
-    return crowd ? loop->slack : 0;
+    aio_time first = loop->timers[0].deadline;
+    if (loop->slack <= 0 || loop->timer_heap <= AIO_DOZENS_)
+        return first;
+    return aio_timers_crowd_(loop, aio_time_after(first, loop->slack));
 }
 #else
-#define aio_timers_slack_(loop) 0
+#define aio_timers_next_(loop) (loop)->timers[0].deadline
 #endif
 
 static void aio_timers_fire_at_(struct aio_loop *loop, aio_time now)
@@ -4493,10 +4508,10 @@ static void aio_strike_(struct aio_loop *loop, struct aio_task *task)
             aio_wake_(loop, task, aio_constant_(aio_canceled_));
         aio_cancel_own_(task->leaf);
     } else if (node->place == AIO_AT_READY_) {
-        if (task->leaf->pc == AIO_PC_START_ && task->leaf->flags & AIO_F_ROOT_)
+        if (task->leaf->pc <= AIO_PC_FINALLY_ && task->leaf->flags & AIO_F_ROOT_)     /* once more: the same */
             aio_strike_first_step_(task);
-        else if (node->u.ret && node->u.ret->pc == AIO_PC_GRANTED_)
-            node->flags |= AIO_N_MUST_CANCEL_;                  /* it keeps what it was given */
+        else if (!node->u.ret || node->u.ret->pc == AIO_PC_GRANTED_)
+            node->flags |= AIO_N_MUST_CANCEL_;                  /* it keeps what it was given; or has no await yet */
         else {
             node->flags |= AIO_N_STRUCK_;
             node->u.ret = aio_constant_(aio_canceled_);
@@ -4653,7 +4668,7 @@ enum { AIO_MEMBER_SIZE_ = AIO_SMALL ? sizeof(struct aio_extension_) : offsetof(s
 
 static struct aio_scope_ **aio_generator_scopes_(const struct aio_coro *generator);
 
-static bool aio_is_whole_(const struct aio_extension_ *extension)
+static bool aio_extension_is_whole_(const struct aio_extension_ *extension)
 {
     return extension && (AIO_SMALL || extension->whole);
 }
@@ -4690,12 +4705,12 @@ static inline struct aio_extension_ *aio_extend_(struct aio_task *task)
 {
     if (AIO_SMALL)
         return aio_extend_member_(task);
-    return aio_likely_(aio_is_whole_(task->extension)) ? task->extension : aio_extend_whole_(task);
+    return aio_likely_(aio_extension_is_whole_(task->extension)) ? task->extension : aio_extend_whole_(task);
 }
 
 static struct aio_context_ *aio_context_of_(const struct aio_task *task)
 {
-    return aio_is_whole_(task->extension) ? task->extension->context : NULL;
+    return aio_extension_is_whole_(task->extension) ? task->extension->context : NULL;
 }
 
 /* Task-local values. Shared by tasks, and copied by whoever sets one. */
@@ -4795,7 +4810,7 @@ static const struct aio_contexts_ *aio_late_contexts_(void)
 
 static inline void aio_extension_free_(struct aio_extension_ *extension)
 {
-    if (!aio_is_whole_(extension)) {
+    if (!aio_extension_is_whole_(extension)) {
         aio_free_(extension, AIO_MEMBER_SIZE_);
         return;
     }
@@ -5146,7 +5161,7 @@ AIO_API_ int aio_task_error_(struct aio_coro *c)
 AIO_API_ const char *aio_task_name_(const struct aio_coro *c)
 {
     struct aio_task *task = aio_task_of_(c);
-    if (task && aio_is_whole_(task->extension) && task->extension->name)
+    if (task && aio_extension_is_whole_(task->extension) && task->extension->name)
         return task->extension->name;
     return aio_type_name_(c);
 }
@@ -7580,7 +7595,8 @@ static struct aio_coro *aio_queue_is_over_(bool next)
 
 static bool aio_op_is_next_(const struct aio_op_ *op)
 {
-    return op->result || (!AIO_SMALL && (op->aio.flags & AIO_F_NEXTS_) == AIO_F_NEXTS_);
+    uint16_t hint = op->aio.flags & AIO_F_NEXTS_;   /* with one, nobody has written the result */
+    return hint ? hint == AIO_F_NEXTS_ : op->result != 0;
 }
 
 static AIO_NOINLINE_ struct aio_coro *aio_queue_get_slowly_(struct aio_op_ *op, struct aio_coro *ret)
@@ -7601,10 +7617,14 @@ static struct aio_coro *aio_queue_get_body_(struct aio_coro *c, struct aio_coro 
 {
     struct aio_op_ *op = aio_op_of_(c);
     struct aio_queue *queue = (struct aio_queue *)op->object;
-    if (aio_op_is_quick_(op) && (queue->length || queue->putters) && aio_likely_(aio_budget_take())) {
-        aio_queue_fetch_(queue, op->u.item);
-        c->flags = AIO_F_DEAD_;
-        return aio_constant_(aio_one_);
+    if (aio_op_is_quick_(op)) {
+        if (!queue->length && !queue->putters && queue->open)   /* who has to wait, waits at once */
+            return aio_op_park_(op, &queue->getters, AIO_AT_GET_);
+        if ((queue->length || queue->putters) && aio_likely_(aio_budget_take())) {
+            aio_queue_fetch_(queue, op->u.item);
+            c->flags = AIO_F_DEAD_;
+            return aio_constant_(aio_one_);
+        }
     }
     return aio_queue_get_slowly_(op, ret);
 }
@@ -7929,8 +7949,6 @@ static struct aio_coro *aio_gather_body_(struct aio_coro *c, struct aio_coro *re
 {
     struct aio_gather_ *gather = (struct aio_gather_ *)(void *)c;
     (void)ret;
-    if (!gather->n)                                 /* AIO_EDEADLK */
-        return c;
     c->flags &= (uint16_t)~AIO_F_SETTLING_;
     if (!aio_group_settle_(&gather->group.scope, c, AIO_PC_END_))     /* it has nothing else open */
         return NULL;
@@ -8580,7 +8598,7 @@ static inline struct aio_node *aio_ready_next_(const struct aio_loop *loop, stru
 static inline struct aio_node *aio_ready_pop_(struct aio_loop *loop, struct aio_node *node)
 {
     struct aio_node *next = NULL;
-    if (aio_unlikely_(loop->tail == &node->link.next))
+    if (aio_unlikely_(loop->tail == &node->link.next))      /* aio_ready_next_ takes two instructions more */
         loop->tail = &loop->head;
     else
         next = node->link.next;
@@ -8708,7 +8726,7 @@ static AIO_INLINE_ bool aio_resume_(struct aio_loop *loop, struct aio_task *task
 {
     struct aio_coro *ret = task->node.u.ret, *frame = task->leaf;
     loop->current = task;
-    loop->budget = AIO_BUDGET;
+    loop->budget = AIO_BUDGET + 1;
     ret = frame->type->body(frame, ret);
     while (aio_unlikely_(ret != AIO_YIELDS_)) {
         if (!ret)
@@ -8798,7 +8816,7 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
             return 0;
         }
         if (left > 0 && (timeout < 0 || left < timeout))
-            left += aio_timers_slack_(loop);
+            left = aio_time_until_(now, aio_timers_next_(loop));
         if (timeout < 0 || left < timeout)
             timeout = left;
     }
@@ -9558,7 +9576,7 @@ static aio_time aio_dump_sooner_(const struct aio_loop *loop, const struct aio_n
 static void aio_put_limits_(struct aio_loop *loop, struct aio_sink *sink, struct aio_task *task)
 {
     struct aio_coro *c = task->leaf;
-    struct aio_scope_ *scope = aio_is_whole_(task->extension) ? task->extension->open : NULL;
+    struct aio_scope_ *scope = aio_extension_is_whole_(task->extension) ? task->extension->open : NULL;
     const struct aio_set_ *set = aio_dump_set_(task);
     aio_time deadline = AIO_FOREVER;
     for (;; c = c->up.caller) {

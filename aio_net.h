@@ -773,7 +773,7 @@ static inline struct aio_coro *aio_io_go_up_(struct aio_coro *caller, struct aio
 #if AIO_IO_QUICK_
 /* What was read or written at once: constants that only we write to, so that whoever gets one has nothing to free. */
 static AIO_THREAD_LOCAL struct aio_size aio_io_count_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, 0), { 0 } };
-static AIO_THREAD_LOCAL struct aio_size aio_io_nomem_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, AIO_ENOMEM), { 0 } };
+static AIO_THREAD_LOCAL struct aio_size aio_io_error_ = { AIO_UNIT_HEADER_(AIO_PC_DONE_, AIO_ENOMEM), { 0 } };
 static inline struct aio_coro *aio_io_counted_(struct aio_size *count, ssize_t n)
 {
     count->result = n;
@@ -945,18 +945,31 @@ static struct aio_io_ *aio_send_once_move_(struct aio_send_once_ *once)
     return io;
 }
 
-/* The try has not written all of it. */
+/* The same for an error. */
+static struct aio_coro *aio_io_failed_(int error, ssize_t n)
+{
+    aio_io_error_.aio.error = error;
+    return aio_io_counted_(&aio_io_error_, n);
+}
+
+/* The try has not written all of it. There is a frame only if there is more to be done. */
 static AIO_NOINLINE_ struct aio_coro *aio_send_odd_(struct aio_send_once_ *once, ssize_t n)
 {
     struct aio_fd *entry = &aio_thread_.loop->fds[once->fd];
     int saved = errno;
-    struct aio_io_ *io = aio_send_once_move_(once);
+    bool tried_again = n < 0 && (saved == EAGAIN || saved == EINTR);
+    struct aio_io_ *io;
     if (once->size == 0)                            /* there was nothing to fail with */
         n = 0;
     if (n > 0 && !entry->hangup)
         entry->drained |= AIO_WRITABLE;
+    if (once->size == 0 || (n > 0 && once == &aio_sends_[0]) || (n < 0 && !tried_again)) {
+        once->op.aio.pc = AIO_PC_DONE_;
+        return n < 0 ? aio_io_failed_(aio_errno_(saved), 0) : aio_io_counted_(&aio_io_count_, n);
+    }
+    io = aio_send_once_move_(once);
     if (!io)
-        return aio_io_counted_(&aio_io_nomem_, n > 0 ? n : 0);
+        return aio_io_failed_(AIO_ENOMEM, n > 0 ? n : 0);
     io->aio.pc = AIO_PC_END_;
     io->generation = entry->generation;
     errno = saved;
@@ -966,7 +979,7 @@ static AIO_NOINLINE_ struct aio_coro *aio_send_odd_(struct aio_send_once_ *once,
 static AIO_NOINLINE_ struct aio_coro *aio_send_long_(struct aio_send_once_ *once)
 {
     struct aio_io_ *io = aio_send_once_move_(once);
-    return io ? aio_io_body_(&io->aio, NULL) : aio_io_counted_(&aio_io_nomem_, 0);
+    return io ? aio_io_body_(&io->aio, NULL) : aio_io_failed_(AIO_ENOMEM, 0);
 }
 
 static struct aio_coro *aio_send_once_body_(struct aio_coro *c, struct aio_coro *ret)
@@ -1004,7 +1017,7 @@ static inline struct aio_coro *aio_send_take_(struct aio_send_once_ *once, int f
     once->op.aio.flags = AIO_F_CORO_;
     once->op.aio.error = 0;
     once->op.object = buffer;
-    once->size = size;
+    once->size = size & PTRDIFF_MAX;                /* a count that is no error */
     once->fd = fd;
     return &once->op.aio;
 }

@@ -143,6 +143,7 @@ says 'help' 'Usage: aio bt [NUMBER | all]'
 for compiler in $c_compilers; do
     stopped $compiler -O0 -DAIO_LINES=1
     stopped $compiler -O2
+    stopped $compiler -Os
     [ $quick = 1 ] || stopped $compiler -O1 -DAIO_DEBUG=1 -DAIO_LINES=1
 done
 finish

@@ -785,7 +785,68 @@ CORO_TEST(budget, struct aio_queue queue; int items[1], k, error; struct moves *
     AIO_END;
 }
 
+/* Who has to wait waits at once, also with a budget that is used up: nobody who comes later gets before. */
+struct wide { int value, more[2]; };
+struct spends { AIO_FRAME(void); struct aio_queue *queue; bool all; int i; struct aio_queue own; struct wide items[1], item; };
+static AIO_CORO(spends)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->own, self->items);
+    for (self->i = 0; self->all && self->i < AIO_BUDGET / 2; self->i++) {
+        AIO_AWAIT(aio_queue_put(&self->own, &self->item));
+        AIO_AWAIT(aio_queue_get(&self->own, &self->item));
+    }
+    AIO_AWAIT(aio_queue_get(self->queue, &self->item));
+    note("%c%d ", self->all ? 'a' : 'b', self->item.value);
+    AIO_END;
+}
+CORO_TEST(waits_at_once, struct aio_queue queue; struct wide items[2], item; struct spends *first, *second;)
+{
+    AIO_BEGIN;
+    aio_queue_init(&self->queue, self->items);
+    self->first = aio_create_task(aio_new(spends, &self->queue, true));
+    self->second = aio_create_task(aio_new(spends, &self->queue, false));
+    AIO_AWAIT(aio_sleep(0));
+    AIO_AWAIT(aio_sleep(0));
+    for (self->item.value = 1; self->item.value <= 2; self->item.value++)
+        CHECK_INT(aio_queue_put_nowait(&self->queue, &self->item), 0);
+    AIO_ALL(self->first, self->second);
+    CHECK_NOTES(AIO_SMALL ? "b1 a2 " : "a1 b2 ");
+    aio_release(self->first);
+    aio_release(self->second);
+    AIO_END;
+}
+
 /* ------------------------------------------------------------------------------ join and shutdown */
+
+/* What one asks for is told by the operation that ends, not by the one before it. */
+struct shuts { AIO_FRAME(void); struct aio_queue *queue; };
+static AIO_CORO(shuts)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(1));
+    aio_queue_shutdown(self->queue, false);
+    AIO_END;
+}
+CORO_TEST(get_behind_next, struct aio_queue queue; int items[1], item, value, k, error;)
+{
+    AIO_BEGIN;
+    for (self->k = 0; self->k < 2; self->k++) {
+        aio_queue_init(&self->queue, self->items);
+        AIO_AWAIT(aio_queue_put(&self->queue, &self->item));
+        AIO_AWAIT(self->value, aio_queue_next_(&self->queue, &self->item, sizeof self->item, AIO_HERE_));   /* no hint */
+        CHECK_INT(self->value, 1);
+        CHECK_INT(aio_spawn(aio_new(shuts, &self->queue)), 0);
+        self->value = 1;
+        if (self->k)
+            AIO_TRY(self->error, self->value, aio_wait_for(aio_queue_next(&self->queue, &self->item), AIO_SEC(1)));
+        else
+            AIO_TRY(self->error, aio_wait_for(aio_queue_get(&self->queue, &self->item), AIO_SEC(1)));
+        CHECK_INT(self->error, self->k ? 0 : AIO_ESHUTDOWN);
+        CHECK_INT(self->value, !self->k);
+    }
+    AIO_END;
+}
 
 CORO_TEST(join, struct aio_queue queue; int items[2], i; struct joins *tasks[2];)
 {
@@ -1568,7 +1629,8 @@ int main(int argc, char **argv)
         T(copied_at_the_call), T(getters_in_order), T(getters_apart), T(either), T(loops_apart),
         T(putters_in_order), T(putters_of_other_orders),
         T(cancel_a_getter), T(cancel_a_putter), T(cancel_after_the_grant), T(timeouts), T(as_tasks),
-        T(in_groups_and_in_finally), T(discarded), T(budget), T(join), T(shutdown), T(shutdown_with_work_out),
+        T(in_groups_and_in_finally), T(discarded), T(budget), T(waits_at_once), T(join), T(get_behind_next), T(shutdown),
+        T(shutdown_with_work_out),
         T(channel), T(rendezvous), T(closed), T(rendezvous_cancelled), T(broadcast), T(broadcast_lags),
         T(broadcast_cancelled), T(watch), T(budget_of_broadcast_and_watch), T(at_random), T(next_until_shutdown));
 }

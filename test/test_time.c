@@ -94,7 +94,8 @@ static AIO_CORO(spins)
     AIO_END;
 }
 
-/* loop->slack: who comes in a crowd is woken at its end, in order; others are woken when they are due. */
+#if !AIO_SMALL && !AIO_BARE_
+/* loop->slack: who comes in a crowd is woken with the last of it, in order; others are woken when they are due. */
 struct late { AIO_FRAME(void); aio_time sleep, *most; int *n; };
 static AIO_CORO(late)
 {
@@ -113,20 +114,37 @@ CORO_TEST(slack, int sleepers, i, n; aio_time most;)
     for (self->sleepers = 8; self->sleepers < 100; self->sleepers += 8) {
         aio_loop_current()->slack = 1000;
         for (self->n = self->i = 0; self->i < self->sleepers; self->i++)
-            CHECK_INT(aio_spawn(aio_new(late, 5000 + 10 * (self->i * 7 % self->sleepers), &self->most, &self->n)), 0);
+            CHECK_INT(aio_spawn(aio_new(late, 5000 + 10 * (self->i * 13 % self->sleepers), &self->most, &self->n)), 0);
         self->most = 0;
         AIO_AWAIT(aio_sleep(10000));
         CHECK_INT(self->n, self->sleepers);
-        CHECK_INT(self->most, self->sleepers <= 32 ? 0 : 1000);
+        CHECK_INT(self->most, self->sleepers <= 32 ? 0 : 10 * (self->sleepers - 1));
     }
+    for (self->i = 0; self->i < 300; self->i++)             /* all at the same time: there is nothing to wait for */
+        CHECK_INT(aio_spawn(aio_new(late, 5000, &self->most, &self->n)), 0);
+    self->n = 0;
+    self->most = 0;
+    AIO_AWAIT(aio_sleep(10000));
+    CHECK_INT(self->n, 300);
+    CHECK_INT(self->most, 0);
     for (self->n = self->i = 0; self->i < 100; self->i++)   /* as many, but further apart */
         CHECK_INT(aio_spawn(aio_new(late, 5000 + 40 * self->i, &self->most, &self->n)), 0);
     self->most = 0;
     AIO_AWAIT(aio_sleep(10000));
     CHECK_INT(self->n, 100);
     CHECK_INT(self->most, 0);
+    aio_loop_current()->slack = AIO_FOREVER;                /* as long as you like */
+    for (self->n = self->i = 0; self->i < 100; self->i++)
+        CHECK_INT(aio_spawn(aio_new(late, 5000 + 40 * self->i, &self->most, &self->n)), 0);
+    self->most = 0;
+    AIO_AWAIT(aio_sleep_until(aio_now() + 20000));
+    CHECK_INT(self->n, 100);
     AIO_END;
 }
+#define SLACK T(slack),
+#else
+#define SLACK
+#endif
 
 /* Thousands of timers, armed and taken back in every order: each comes when it is due, and equal ones come as they were
    armed. In between, each is where the loop's levels have room for it. */
@@ -177,7 +195,7 @@ static void due_now(struct aio_callback *callback)
 
 static void dues_check(const struct aio_loop *loop)
 {
-#if !AIO_SMALL
+#if !AIO_ONE_HEAP_
     unsigned level = loop->timer_levels;
     uint32_t i, n = 0, end = level ? loop->timer_level[level - 1].start : loop->timer_settled;
     bool wrong = end < loop->timer_heap || loop->timer_end > loop->timer_capacity || level > AIO_TIMER_LEVELS_;
@@ -260,7 +278,7 @@ static AIO_CORO(many_left_over)
         dues_arm(&dues.all[self->i], dues_span(3, self->i));
     }
     AIO_AWAIT(aio_sleep(50000));
-    for (self->i = 0; self->i < 100; self->i++)
+    for (self->i = 0; self->i < 100 && self->i < self->most; self->i++)
         if (!aio_callback_pending(&dues.all[self->i].callback))
             dues_arm(&dues.all[self->i], 100000);
     dues_check(aio_loop_current());
@@ -981,7 +999,7 @@ CORO_TEST(posts, struct aio_callback c[3];)
 
 int main(int argc, char **argv)
 {
-    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), T(slack), T(many_in_any_order), T(left_over), T(readings_of_the_clock), T(sleep_until), T(huge), T(units), T(sleep_as_task),
+    RUN(argc, argv, T(sleep_order), T(equal_deadlines), T(many_deadlines), SLACK T(many_in_any_order), T(left_over), T(readings_of_the_clock), T(sleep_until), T(huge), T(units), T(sleep_as_task),
         T(wait_for_coroutine), T(wait_for_results), T(wait_for_spans), T(wait_for_no_time), T(wait_for_task), T(wait_for_future), T(nested), T(who_expired),
         T(cancelled_while_expiring), T(wait_for_as_task), T(starts_when_awaited), T(tie), T(callbacks),
         T(cancel_queued), T(cancel_last_of_turn), T(cancel_due), T(posts));

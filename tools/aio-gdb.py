@@ -23,7 +23,9 @@ PLACES = {
     "AIO_AT_EVENT_": "waits for an event", "AIO_AT_CONDITION_": "waits for a condition",
     "AIO_AT_SEMAPHORE_": "waits for a semaphore", "AIO_AT_BARRIER_": "waits at a barrier",
     "AIO_AT_WAIT_GROUP_": "waits for a wait group", "AIO_AT_PUT_": "waits for room in a queue",
-    "AIO_AT_GET_": "waits for an item of a queue", "AIO_AT_QUEUE_JOIN_": "waits until a queue is done",
+    "AIO_AT_GET_": "waits for an item of a queue", "AIO_AT_QUICK_GET_": "waits for an item of a queue",
+    "AIO_AT_QUICK_NEXT_": "waits for an item of a queue",
+    "AIO_AT_QUEUE_JOIN_": "waits until a queue is done",
     "AIO_AT_BROADCAST_": "waits for an item of a broadcast", "AIO_AT_WATCH_": "waits for a change of a watch",
     "AIO_AT_SET_": "waits for some of several tasks",
 }
@@ -207,7 +209,8 @@ class Loop:
     def deadline(self, node):
         index = int(node["u"]["timer"]["index"])
         deadline = int(self.loop["timers"][index]["deadline"])
-        if index < int(self.loop["timer_settled"]):
+        has_spans = "timer_end" in self.loop.type.keys() and int(self.loop["timer_end"])    # not under AIO_SMALL
+        if not has_spans or index < int(self.loop["timer_settled"]):
             return deadline
         return deadline + (self.now or 0)       # armed since the loop read the clock: a span still
 
