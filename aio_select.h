@@ -14,7 +14,8 @@
    d) A closed descriptor in the set makes every call fail (EBADF) and is not named. It is looked for,
       and whoever waits for it gets AIO_EBADF.
    e) Regular files are always ready.
-   f) Some systems refuse long timeouts: we wait for a day at most, and then again.
+   f) Some systems refuse long timeouts: we wait for a day at most, and then again. Where dozens of timers are due
+      within a millisecond they have one wake (loop->slack): a look at all descriptors is dear.
    g) A thread or a signal handler ends a wait through a pipe. */
 #ifndef AIO_SELECT_H_INCLUDED
 #define AIO_SELECT_H_INCLUDED
