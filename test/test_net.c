@@ -694,10 +694,12 @@ CORO_TEST(writes_made_ahead, int fds[2], error; ptrdiff_t n, k; struct aio_size 
     AIO_AWAIT(self->n, aio_send_all(self->fds[0], "", 0));      /* nothing can fail */
     AIO_TRY(self->error, self->n, aio_send(self->fds[0], "x", 1));
     CHECK(self->error == AIO_EPIPE && self->n == 0);
-    AIO_TRY(self->error, self->n, aio_send(self->fds[0], "x", (size_t)-1));     /* a count that was an error */
-    CHECK(self->error < 0 && self->n == 0, "%d %d", self->error, (int)self->n);
-    AIO_TRY(self->error, self->n, aio_send_all(self->fds[0], "x", (size_t)-1));
-    CHECK(self->error < 0 && self->n == 0, "%d %d", self->error, (int)self->n);
+    if (!slow()) {                                  /* valgrind sees where that ends */
+        AIO_TRY(self->error, self->n, aio_send(self->fds[0], "x", (size_t)-1));     /* a count that was an error */
+        CHECK(self->error < 0 && self->n == 0, "%d %d", self->error, (int)self->n);
+        AIO_TRY(self->error, self->n, aio_send_all(self->fds[0], "x", (size_t)-1));
+        CHECK(self->error < 0 && self->n == 0, "%d %d", self->error, (int)self->n);
+    }
     AIO_FINALLY;
     aio_close(self->fds[0]);
     aio_close(self->fds[1]);
