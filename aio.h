@@ -8764,6 +8764,7 @@ static void aio_node_step_(struct aio_loop *loop, struct aio_node *node)
         callback->fn(callback);
     } else {
         aio_strike_yielded_(aio_node_task_(node));
+        aio_scribble_();                            /* last of all: other calls write there, too */
         if (aio_resume_(loop, aio_node_task_(node)))
             aio_ready_link_(loop, node);
     }
@@ -8786,7 +8787,6 @@ static AIO_COLD_ void aio_node_run_watched_(struct aio_loop *loop, struct aio_no
     bool ended;
     if (root)
         aio_retain_(root);
-    aio_scribble_();
     aio_node_step_(loop, node);
     loop->current = NULL;
     took = aio_time_until_(began, loop->poller->now(loop));
