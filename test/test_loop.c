@@ -647,7 +647,7 @@ TEST(a_crowd)
     for (; aio_callback_pending(&callbacks[99]); turns++)
         CHECK(aio_loop_turn(&loop, -1) >= 0);
     CHECK(aio_loop_time(&loop) - began >= AIO_MS(20) + AIO_US(5) * 99);
-    CHECK(turns <= 3);                                  /* one, if nothing holds us up */
+    CHECK(AIO_SMALL || turns <= 3);                     /* one, if nothing holds us up */
     tap_text[0] = 0;
     CHECK_INT(aio_loop_close(&loop), 0);
 }
