@@ -1119,7 +1119,7 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
    the work of the operation in it, instead of an object that is called by its address: a round trip
    through two queues takes 236 instructions, not 513, and 14 ns, not 33. It is a hint, no more: which
    operation it is, its header says. */
-#if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && !AIO_SMALL && \
+#if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && !AIO_SMALL && !AIO_BARE_ && \
     !AIO_DEBUG
 #define AIO_HINTS_ 1
 #define AIO_ALIGN_(alignment) __attribute__((aligned(alignment)))
