@@ -1119,15 +1119,15 @@ static inline bool aio_has_result_(const struct aio_coro *ret, size_t size)
    the work of the operation in it, instead of an object that is called by its address: a round trip
    through two queues takes 236 instructions, not 513, and 14 ns, not 33. It is a hint, no more: which
    operation it is, its header says. */
-#if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && !AIO_SMALL && !AIO_BARE_ && \
-    !AIO_DEBUG
+#if (defined __GNUC__ || defined __clang__) && !defined __cplusplus && defined __OPTIMIZE__ && \
+    !AIO_SMALL && !AIO_BARE_ && !AIO_DEBUG
 #define AIO_HINTS_ 1
 #define AIO_ALIGN_(alignment) __attribute__((aligned(alignment)))
 /* The kind of operation, as in its header, or 0. No pointer has such alignments by itself. */
 #define AIO_IF_QUICK_(item, quick, other) \
     __builtin_choose_expr(sizeof *(item) == 4 || sizeof *(item) == 8, quick, other)
-#define AIO_HINT_(x) (__alignof__(x) == 1 ? AIO_F_PUTS_ : __alignof__(x) != 2 ? 0 : \
-    sizeof *(x) == sizeof(struct aio_int) ? AIO_F_NEXTS_ : AIO_F_GETS_)
+#define AIO_HINT_(x) (__extension__(__alignof__(x) == 1 ? AIO_F_PUTS_ : __alignof__(x) != 2 ? 0 : \
+    sizeof *(x) == sizeof(struct aio_int) ? AIO_F_NEXTS_ : AIO_F_GETS_))
 #else
 #define AIO_HINTS_ 0
 #define AIO_ALIGN_(alignment)
