@@ -60,7 +60,8 @@
      AIO_FREE(p)       free    where memory comes from
      AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over; on bare metal 4
      AIO_BUDGET        128     operations that complete at once before a task must yield (what it fills in
-                               that time, a bounded buffer say, must hold that much, or it yields itself)
+                               that time, a bounded buffer say, must hold that much, or it yields itself).
+                               Who has to wait waits at once
      AIO_TRACE_DEPTH    16     places that an error remembers on its way up (an even number; 0: none)
      AIO_SLOW_STEP  AIO_MS(100) AIO_DEBUG: a step that takes longer is reported
      AIO_ASSERT_FAILED(message)  what a broken assertion does; prints and aborts by default
@@ -6725,6 +6726,7 @@ AIO_API_ struct aio_coro *aio_generator_close_(struct aio_coro *body)
     return &aio_generator_of_(body)->aio;
 }
 
+/* The frame of the loop is left: the generator is closed, as if it were awaited. */
 static bool aio_generator_settle_(struct aio_scope_ *scope, struct aio_coro *self, uint16_t pc)
 {
     struct aio_generator_ *generator = AIO_CONTAINER_(scope, struct aio_generator_, scope);
@@ -6787,7 +6789,6 @@ AIO_API_ int aio_foreach_closed_(struct aio_coro *self, struct aio_coro *ret, ui
     return error;
 }
 
-/* The frame of the loop is left: the generator is closed, as if it were awaited. */
 /* The loop is closed: a task for each generator that is still open. */
 struct aio_closer_ { AIO_FRAME(void); struct aio_generator_ *generator; };
 static struct aio_coro *aio_closer_body_(struct aio_coro *c, struct aio_coro *ret)
