@@ -58,7 +58,9 @@
                                128 in a static pool
      AIO_MALLOC(n)   malloc    and
      AIO_FREE(p)       free    where memory comes from
-     AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over; on bare metal 4
+     AIO_MAX_DIRECT     64     awaits that may nest on the C stack before the loop takes over, and as many again,
+                               32 at most, of tasks that are awaited as soon as they are made; on bare metal 4, and
+                               none of these
      AIO_BUDGET        128     operations that complete at once before a task must yield (what it fills in
                                that time, a bounded buffer say, must hold that much, or it yields itself).
                                Who has to wait waits at once
@@ -266,6 +268,12 @@
 #define AIO_NOINLINE_ __attribute__((noinline))
 #define AIO_INLINE_ inline __attribute__((always_inline))
 #define AIO_COLD_ __attribute__((cold, noinline))
+#if !AIO_SMALL
+#define AIO_ALIGNED_ __attribute__((aligned(64)))       /* a loop's speed depends on where it lies: a yield of 2.6 ns
+                                                           took 3.2 where it was moved by 16 bytes */
+#else
+#define AIO_ALIGNED_
+#endif
 #define AIO_MUST_USE_ __attribute__((warn_unused_result))
 #define AIO_NORETURN_ __attribute__((noreturn))
 #else
@@ -275,6 +283,7 @@
 #define AIO_NOINLINE_
 #define AIO_INLINE_ inline
 #define AIO_COLD_
+#define AIO_ALIGNED_
 #define AIO_MUST_USE_
 #define AIO_NORETURN_
 #endif
@@ -699,12 +708,15 @@ struct aio_loop {
     uint8_t debug;                      /* 0, or AIO_N_WATCH_, the flag of its tasks */
     struct aio_node *inbox;             /* lock-free stack, newest first */
     struct aio_node turn_end;           /* in the ready queue: where the last turn ends */
-    uint32_t seq;                       /* of the next task */
+    uint32_t seq;                       /* of the last task that was made */
+    uint32_t ended;                     /* tasks: the others are unfinished. See aio_unfinished_ */
     uint32_t lost_seq;                  /* of the last one that the closing has given up */
     uint32_t closing_seq;               /* of the last one that is waited for in this round of the closing */
+#if !AIO_BARE_
+    uint32_t looked_seq;                /* of the last one that was made before the last look: see aio_await_next_ */
+#endif
     size_t closing_count;               /* how many of them are left */
     aio_time shutdown_timeout;
-    size_t task_count;                  /* unfinished ones */
     struct aio_task *free_tasks;
     struct aio_slab_ *slabs;
     struct aio_timer_slot_ *timers;     /* a 4-ary heap, and what is behind it: see aio_timer_place_ */
@@ -3687,11 +3699,18 @@ static struct aio_slab_ *aio_slab_new_(struct aio_loop *loop)
 static AIO_NOINLINE_ struct aio_task *aio_task_carve_(struct aio_loop *loop)
 {
     struct aio_slab_ *slab = loop->slabs;
+    struct aio_task *task;
     if (!slab || slab->carved == AIO_SLAB_TASKS_)
         slab = aio_slab_new_(loop);
-    return slab ? aio_slab_task_(slab, slab->carved++) : NULL;
+    if (!slab)
+        return NULL;
+    task = aio_slab_task_(slab, slab->carved++);
+    task->waiters = NULL;
+    task->extension = NULL;
+    return task;
 }
 
+/* A free record has no waiters and no extension: whoever gets it need not write that. */
 static inline struct aio_task *aio_task_alloc_(struct aio_loop *loop)
 {
     struct aio_task *task = loop->free_tasks;
@@ -4391,7 +4410,7 @@ static void aio_ready_first_(struct aio_loop *loop, struct aio_node *node)
     loop->head = node;
 }
 
-/* Something has happened that ends the run: aio_turns_ comes to its mark after this resumption, and sees it. */
+/* Something has happened that ends the run, or a look is due: aio_turns_ comes to its mark after this resumption. */
 static void aio_pause_soon_(struct aio_loop *loop)
 {
     if (loop->running > 1 && !loop->turn_end.place)
@@ -4809,8 +4828,12 @@ static const struct aio_contexts_ *aio_late_contexts_(void)
     return &contexts;
 }
 
-static inline void aio_extension_free_(struct aio_extension_ *extension)
+static inline void aio_extension_free_(struct aio_task *task)
 {
+    struct aio_extension_ *extension = task->extension;
+    if (!extension)
+        return;
+    task->extension = NULL;
     if (!aio_extension_is_whole_(extension)) {
         aio_free_(extension, AIO_MEMBER_SIZE_);
         return;
@@ -4959,9 +4982,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c)
 /* The undoing of aio_task_make_, as long as nobody has seen the task. */
 static AIO_COLD_ void aio_task_unmake_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c)
 {
-    loop->task_count--;
-    if (task->extension)
-        aio_extension_free_(task->extension);
+    loop->ended++;
+    aio_extension_free_(task);
     c->flags &= (uint16_t)~AIO_F_ROOT_;
     aio_task_free_(task);
     aio_discard_(c);
@@ -4982,8 +5004,6 @@ static inline void aio_task_fill_(struct aio_loop *loop, struct aio_task *task, 
                                   uint8_t flags, uint8_t refs)
 {
     task->leaf = c;
-    task->waiters = NULL;
-    task->extension = NULL;
     task->node.u.ret = NULL;
     task->node.place = place;
     task->node.flags = flags;
@@ -4992,7 +5012,6 @@ static inline void aio_task_fill_(struct aio_loop *loop, struct aio_task *task, 
     task->node.seq = ++loop->seq;
     c->up.task = task;
     c->flags = (uint16_t)(c->flags | AIO_F_ROOT_);
-    loop->task_count++;
 }
 
 /* Makes a record for c, which is discarded if that fails. The task is not queued yet. */
@@ -5054,7 +5073,7 @@ static AIO_INLINE_ struct aio_coro *aio_task_start_(struct aio_loop *loop, struc
     if (AIO_QUICK_ && aio_likely_(c && loop) && aio_likely_(c->flags == AIO_F_CORO_) &&
         aio_likely_(c->pc == AIO_PC_START_)) {
         struct aio_task *task = loop->free_tasks;
-        if (aio_likely_(task && !loop->closing && !loop->debug && !(loop->current && loop->current->extension))) {
+        if (aio_likely_(task && !loop->closing && !loop->debug && !aio_thread_.contexts)) {
             loop->free_tasks = (struct aio_task *)(void *)task->node.link.next;
             aio_task_fill_(loop, task, c, AIO_AT_READY_, flags, refs);
             aio_ready_link_(loop, &task->node);
@@ -5091,8 +5110,7 @@ static inline void aio_unref_(struct aio_task *task, struct aio_coro *root)
         return;
     if (aio_unlikely_(root->error != 0))
         aio_report_unseen_(aio_loop_of_(task), root, AIO_TEXT_("failed, and nobody looked at its error"));
-    if (task->extension)
-        aio_extension_free_(task->extension);
+    aio_extension_free_(task);
     root->flags &= (uint16_t)~AIO_F_ROOT_;
     if (aio_likely_(root->flags == AIO_F_CORO_))
         aio_free_pooled_(root, 0);
@@ -5299,7 +5317,7 @@ static AIO_LONG_WAY_ void aio_task_finish_slow_(struct aio_loop *loop, struct ai
     root->pc = AIO_PC_DONE_;
     task->node.place = AIO_AT_DONE_;
     task->leaf = root;
-    loop->task_count--;
+    loop->ended++;
     if (aio_unlikely_(task->node.flags & AIO_N_UNTIL_))
         aio_pause_soon_(loop);
     if (aio_unlikely_(loop->closing) && aio_task_closing_(loop, task))
@@ -5325,7 +5343,7 @@ static inline bool aio_task_finish_quickly_(struct aio_loop *loop, struct aio_ta
     task->leaf = root;
     task->node.refs--;
     task->waiters = NULL;
-    loop->task_count--;
+    loop->ended++;
     aio_wake_(aio_guess_loop_(loop, aio_loop_of_(aio_node_task_(waiter))), aio_node_task_(waiter), root);
     return true;
 }
@@ -5334,6 +5352,42 @@ static inline void aio_task_finish_(struct aio_loop *loop, struct aio_task *task
 {
     if (!AIO_QUICK_ || !aio_task_finish_quickly_(loop, task, root))
         aio_task_finish_slow_(loop, task, root);
+}
+
+enum { AIO_LOOK_EVERY_ = 64 };          /* resumptions between two looks at timers and descriptors */
+
+/* One step of a task: from frame to frame up the chain of callers, until one suspends or the task ends.
+   The C stack does not grow with the depth. ret: what the first of the frames has returned. True: it yields. */
+static AIO_INLINE_ bool aio_resume_with_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *ret)
+{
+    while (aio_unlikely_(ret != AIO_YIELDS_)) {
+        struct aio_coro *frame;
+        if (!ret)
+            return false;
+        if (aio_unlikely_(ret == AIO_GOES_ON_)) {
+            frame = task->leaf;
+            ret = task->node.u.ret;
+        } else if (ret->flags & AIO_F_ROOT_) {
+            aio_task_finish_(loop, task, ret);
+            return false;
+        } else
+            task->leaf = frame = ret->up.caller;
+        ret = frame->type->body(frame, ret);
+    }
+    task->node.u.ret = aio_constant_(aio_ok_);
+    return true;
+}
+
+static inline struct aio_coro *aio_resume_leaf_(struct aio_loop *loop, struct aio_task *task)
+{
+    struct aio_coro *ret = task->node.u.ret, *frame = task->leaf;
+    loop->current = task;
+    return frame->type->body(frame, ret);
+}
+
+static AIO_INLINE_ bool aio_resume_(struct aio_loop *loop, struct aio_task *task)
+{
+    return aio_resume_with_(loop, task, aio_resume_leaf_(loop, task));
 }
 
 /* ---------------------------------------------------------------------------------- await */
@@ -5395,11 +5449,82 @@ static inline bool aio_await_task_quickly_(struct aio_coro *self, struct aio_cor
     return true;
 }
 
+#if AIO_QUICK_ && !AIO_BARE_
+/* A task is awaited that has just been made, and is the only one that is ready: what the loop would do next is done
+   here, above the C stack of the one that waits. It takes its first step; if that is its last one, too, and has made
+   nobody else ready, then whoever waits goes on, with the result. Meanwhile everybody is in the state that he would have
+   in the loop, so nobody can tell, but for two turns of the loop less: a task that is made, awaited and released takes
+   14 ns, not 19.5. (That is a write for each nanosecond, and then as fast as this processor takes them.) Both steps have
+   one budget, and between two looks there are as many as the loop would have taken.
+   NULL: it goes on in the loop. */
+enum { AIO_AHEAD_ = AIO_MAX_DIRECT < AIO_LOOK_EVERY_ / 2 ? AIO_MAX_DIRECT : AIO_LOOK_EVERY_ / 2 };
+
+/* Four bytes of a task at once: how it has been made, if nothing has happened to it since. */
+static inline uint32_t aio_state_of_(uint8_t place, uint8_t flags, uint8_t cancels, uint8_t refs)
+{
+    const uint8_t bytes[4] = { place, flags, cancels, refs };
+    uint32_t state;
+    aio_memcpy_(&state, bytes, sizeof state);
+    return state;
+}
+static inline uint32_t aio_task_state_(const struct aio_task *task)
+{
+    uint32_t state;
+    aio_memcpy_(&state, &task->node.place, sizeof state);
+    return state;
+}
+static inline void aio_task_set_state_(struct aio_task *task, uint32_t state)
+{
+    aio_memcpy_(&task->node.place, &state, sizeof state);
+}
+
+static AIO_NOINLINE_ struct aio_coro *aio_await_next_slow_(struct aio_loop *loop, struct aio_task *task,
+                                                           struct aio_coro *ret)
+{
+    struct aio_task *target = loop->current;
+    if (aio_resume_with_(loop, target, ret))
+        aio_ready_link_(loop, &target->node);
+    loop->current = task;
+    return NULL;
+}
+
+static inline struct aio_coro *aio_await_next_(struct aio_loop *loop, struct aio_task *task, struct aio_task *target)
+{
+    struct aio_coro *ret;
+    if (loop->head != &target->node || loop->tail != &target->node.link.next || target->node.flags & AIO_N_UNUSUAL_)
+        return NULL;
+    if (aio_unlikely_(loop->seq - loop->looked_seq > AIO_AHEAD_)) {
+        aio_pause_soon_(loop);
+        return NULL;
+    }
+    loop->head = NULL;
+    loop->tail = &loop->head;
+    ret = aio_resume_leaf_(loop, target);
+    loop = aio_thread_.loop;                        /* loaded again, as the target: nothing but `task` has to be saved */
+    target = loop->current;
+    if (aio_unlikely_(ret != task->node.u.target) || aio_unlikely_(loop->head != NULL) ||
+        aio_unlikely_(loop->closing) || aio_unlikely_(target->extension != NULL) ||
+        aio_unlikely_(target->waiters != &task->node) ||
+        aio_unlikely_(task->node.flags & (AIO_N_UNUSUAL_ | AIO_N_FORWARDED_)) ||
+        aio_unlikely_(aio_task_state_(target) != aio_state_of_(AIO_AT_READY_, 0, 0, 2)))
+        return aio_await_next_slow_(loop, task, ret);
+    aio_task_set_state_(target, aio_state_of_(AIO_AT_DONE_, 0, 0, 1));      /* its leaf is its root */
+    ret->pc = AIO_PC_DONE_;
+    target->waiters = NULL;
+    loop->ended++;
+    task->node.place = AIO_AT_READY_;
+    loop->current = task;
+    return ret;
+}
+#else
+#define aio_await_next_(loop, task, target) NULL
+#endif
+
 static AIO_LONG_WAY_ struct aio_coro *aio_await_slower_(struct aio_coro *self, struct aio_coro *c);
 AIO_API_ AIO_NOINLINE_ struct aio_coro *aio_await_slow_(struct aio_coro *self, struct aio_coro *c)
 {
     if (AIO_QUICK_ && aio_likely_(c != NULL) && c->flags & AIO_F_ROOT_ && aio_likely_(aio_await_task_quickly_(self, c)))
-        return NULL;
+        return c->pc == AIO_PC_START_ ? aio_await_next_(aio_thread_.loop, aio_thread_.loop->current, c->up.task) : NULL;
     return aio_await_slower_(self, c);
 }
 
@@ -8721,31 +8846,6 @@ static AIO_COLD_ void aio_slow_step_(struct aio_loop *loop, struct aio_coro *at,
     aio_report_place_(loop, text.text, NULL, name, at ? aio_file_of_(at->type) : NULL, at ? aio_line_(at) : 0);
 }
 
-/* One step of a task: from frame to frame up the chain of callers, until one suspends or the task ends.
-   The C stack does not grow with the depth. True: it yields. */
-static AIO_INLINE_ bool aio_resume_(struct aio_loop *loop, struct aio_task *task)
-{
-    struct aio_coro *ret = task->node.u.ret, *frame = task->leaf;
-    loop->current = task;
-    loop->budget = AIO_BUDGET + 1;
-    ret = frame->type->body(frame, ret);
-    while (aio_unlikely_(ret != AIO_YIELDS_)) {
-        if (!ret)
-            return false;
-        if (aio_unlikely_(ret == AIO_GOES_ON_)) {
-            frame = task->leaf;
-            ret = task->node.u.ret;
-        } else if (ret->flags & AIO_F_ROOT_) {
-            aio_task_finish_(loop, task, ret);
-            return false;
-        } else
-            task->leaf = frame = ret->up.caller;
-        ret = frame->type->body(frame, ret);
-    }
-    task->node.u.ret = aio_constant_(aio_ok_);
-    return true;
-}
-
 /* A task that has yielded with a cancel pending. One that was given something has not: it keeps that. */
 static void aio_strike_yielded_(struct aio_task *task)
 {
@@ -8766,6 +8866,7 @@ static void aio_node_step_(struct aio_loop *loop, struct aio_node *node)
     } else {
         aio_strike_yielded_(aio_node_task_(node));
         aio_scribble_();                            /* last of all: other calls write there, too */
+        loop->budget = AIO_BUDGET + 1;
         if (aio_resume_(loop, aio_node_task_(node)))
             aio_ready_link_(loop, node);
     }
@@ -8798,13 +8899,14 @@ static AIO_COLD_ void aio_node_run_watched_(struct aio_loop *loop, struct aio_no
         aio_release_(root, 0);
 }
 
-enum { AIO_LOOK_EVERY_ = 64 };
-
 /* Looks at the inbox, the descriptors and the timers; waits for them if nothing is ready. */
 static int aio_look_(struct aio_loop *loop, aio_time timeout)
 {
     int error = 0;
     loop->current = NULL;
+#if !AIO_BARE_
+    loop->looked_seq = loop->seq;
+#endif
     aio_inbox_take_(loop);
     if (loop->head)
         timeout = 0;
@@ -8840,7 +8942,7 @@ static int aio_turns_pause_(struct aio_loop *loop, aio_time timeout, bool last, 
 }
 
 /* The mark was the next one in the ready queue. True: it is the end of the last turn. Otherwise aio_pause_soon_ has put
-   it there, for the run to look whether this is to be its last turn. */
+   it there, for the run to see whether this is to be its last turn; it looks at timers and descriptors, in any case. */
 static bool aio_turns_are_over_(struct aio_loop *loop, const struct aio_coro *until, bool *last)
 {
     bool over = *last;
@@ -8858,11 +8960,12 @@ static inline bool aio_is_alone_(const struct aio_loop *loop, const struct aio_n
 /* A turn runs what is queued when it begins; what that queues waits for the next turn. Between two looks at timers
    and descriptors nobody can tell where one turn ends, so only the last one has an end: the one that was asked for
    (one), or what is queued when the task `until` has ended, or the loop was stopped.
+   A task that is awaited when it has just been made may run inside the step of the one that awaits: aio_await_next_.
    What runs next is known before the step, and guessed to be so behind it; what is counted down is in a register; a
    task that is alone does not go through the queue. A resumption that yields has 34 instructions here, 21 of one that
    is alone.
    How many ran in this turn, or an error. */
-static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_coro *until, bool one)
+static AIO_ALIGNED_ int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_coro *until, bool one)
 {
     struct aio_node *node, *next;
     unsigned ran = 0, left = AIO_LOOK_EVERY_ + 1;   /* resumptions until the next look, and the look */
@@ -8882,16 +8985,17 @@ static int aio_turns_(struct aio_loop *loop, aio_time timeout, const struct aio_
             aio_inbox_take_(loop);                  /* interrupts do not wait for a look */
         next = aio_ready_pop_(loop, node);
         if (!AIO_SMALL && aio_likely_(!(node->flags & AIO_N_UNUSUAL_))) {
-            do
+            do {
+                loop->budget = AIO_BUDGET + 1;
                 yields = aio_resume_(loop, aio_node_task_(node));
-            while (yields && aio_unlikely_(!next) && aio_is_alone_(loop, node) && left > 1 && left--);
+            } while (yields && aio_unlikely_(!next) && aio_is_alone_(loop, node) && left > 1 && left--);
             if (yields)
                 aio_ready_link_(loop, node);
         } else if (node != &loop->turn_end)
             aio_node_run_(loop, node);
         else if (aio_turns_are_over_(loop, until, &last))
             break;
-        else if (last)
+        else
             left = 1;
         node = aio_guess_node_(next, loop->head);
     }
@@ -9156,6 +9260,10 @@ static AIO_COLD_ void aio_report_culprits_(struct aio_loop *loop)
     aio_block_free_(tasks, count * sizeof *tasks);
 }
 
+/* One count for what is made, and one for what ends, is a write less in the life of a task than one that goes up and
+   down, for seq is written in any case. */
+static uint32_t aio_unfinished_(const struct aio_loop *loop) { return loop->seq - loop->ended; }
+
 /* Waits for all tasks that there are, but for those that were given up; others may be born meanwhile. 0 or an error;
    AIO_ETIMEDOUT, AIO_EDEADLK: they are given up, too. */
 static int aio_loop_finish_tasks_(struct aio_loop *loop, bool cancel)
@@ -9189,7 +9297,7 @@ static int aio_loop_drain_(struct aio_loop *loop)
 {
     int error = 0, step;
     do {
-        while (loop->task_count && !error)
+        while (aio_unfinished_(loop) && !error)
             error = aio_loop_finish_tasks_(loop, true);
         if (aio_generators_close_(loop)) {
             step = aio_loop_finish_tasks_(loop, false);
@@ -9197,7 +9305,7 @@ static int aio_loop_drain_(struct aio_loop *loop)
         }
         step = aio_turns_(loop, 0, NULL, true);
         error = error ? error : step < 0 ? step : 0;
-    } while ((loop->task_count || loop->generators) && !error);
+    } while ((aio_unfinished_(loop) || loop->generators) && !error);
     return error;
 }
 

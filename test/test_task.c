@@ -673,11 +673,198 @@ TEST(deep_traceback)
     }
 }
 
+/* ---------------------------------------------------------------------- awaited when just made
+
+   The loop has nothing to do for a task that is awaited by the only one who runs, and ends in its first step.
+   Nobody may be able to tell. */
+
+enum { FRESH_ENDS, FRESH_FAILS, FRESH_YIELDS, FRESH_SLEEPS, FRESH_SPAWNS, FRESH_CALLS, FRESH_CANCELS_WAITER,
+       FRESH_CANCELS_ITSELF, FRESH_UNCANCELS, FRESH_IS_WATCHED, FRESH_RETAINS, FRESH_KINDS };
+
+struct fresh {
+    AIO_FRAME(int);
+    int kind;
+    struct awaits_fresh *waiter;
+    struct aio_callback callback;
+    struct fresh *again;
+};
+struct awaits_fresh { AIO_FRAME(int); int kind; struct fresh *task; struct work *other; int value, error; };
+
+static void notes_callback(struct aio_callback *callback) { (void)callback; note("cb "); }
+
+struct fresh_inner { AIO_FRAME(void); int kind; };
+static AIO_CORO(fresh_inner)
+{
+    AIO_BEGIN;
+    note("inner ");
+    if (self->kind == FRESH_YIELDS)
+        AIO_AWAIT(aio_sleep(0));
+    if (self->kind == FRESH_SLEEPS)
+        AIO_AWAIT(aio_sleep(3));
+    if (self->kind == FRESH_FAILS)
+        AIO_RAISE(EFIRST);
+    AIO_END;
+}
+
+static AIO_CORO(fresh)
+{
+    AIO_BEGIN;
+    note("fresh ");
+    CHECK(aio_current_task() == aio_any(self));
+    if (self->kind == FRESH_SPAWNS)
+        CHECK_INT(aio_spawn(aio_new(work, 1)), 0);
+    if (self->kind == FRESH_CALLS)
+        CHECK_INT(aio_loop_call_soon(aio_loop_current(), &self->callback), 0);
+    if (self->kind == FRESH_CANCELS_WAITER || self->kind == FRESH_UNCANCELS)
+        CHECK(aio_task_cancel(self->waiter));
+    if (self->kind == FRESH_CANCELS_ITSELF)
+        CHECK(aio_task_cancel(self));
+    if (self->kind == FRESH_UNCANCELS)
+        CHECK_INT(aio_task_uncancel(self), 0);
+    if (self->kind == FRESH_IS_WATCHED)
+        aio_add_done_callback(self, &self->callback);
+    if (self->kind == FRESH_RETAINS)
+        self->again = aio_retain(self);
+    AIO_AWAIT(aio_new(fresh_inner, self->kind));
+    AIO_RETURN(7);
+    AIO_FINALLY;
+    note("end ");
+    AIO_END;
+}
+
+static AIO_CORO(awaits_fresh)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(fresh, self->kind, self, .callback = { .fn = notes_callback }));
+    note("made ");
+    AIO_TRY(self->error, self->value, self->task);
+    CHECK(aio_current_task() == aio_any(self));
+    note("%d %d ", self->error, self->value);
+    CHECK(aio_task_done(self->task));
+    if (self->task->again)
+        CHECK_INT(self->task->again->result, 7);
+    aio_release(self->task->again);
+    AIO_AWAIT(aio_sleep(0));
+    self->other = aio_create_task(aio_new(work, 2, .sleep = 1));
+    CHECK(aio_task_cancel(self->other));
+    AIO_TRY(self->error, self->other);          /* its cancellation is not ours */
+    note("%d ", self->error);
+    AIO_FINALLY;
+    note("fin ");
+    aio_release(self->task);
+    aio_release(self->other);
+    AIO_END;
+}
+
+TEST(fresh)
+{
+    static const struct { int error; const char *notes; } want[FRESH_KINDS] = {
+        [FRESH_ENDS] = { 0, "made fresh inner end 0 7 f2 -125 fin " },
+        [FRESH_FAILS] = { 0, "made fresh inner end -10001 0 f2 -125 fin " },
+        [FRESH_YIELDS] = { 0, "made fresh inner end 0 7 f2 -125 fin " },
+        [FRESH_SLEEPS] = { 0, "made fresh inner end 0 7 f2 -125 fin " },
+        [FRESH_SPAWNS] = { 0, "made fresh inner end w1 f1 0 7 f2 -125 fin " },
+        [FRESH_CALLS] = { 0, "made fresh inner end cb 0 7 f2 -125 fin " },
+        [FRESH_CANCELS_WAITER] = { AIO_ECANCELED, "made fresh inner end fin " },
+        [FRESH_CANCELS_ITSELF] = { 0, "made fresh inner end -125 7 f2 -125 fin " },
+        [FRESH_UNCANCELS] = { 0, "made fresh inner end 0 7 f2 -125 fin " },
+        [FRESH_IS_WATCHED] = { 0, "made fresh inner end 0 7 cb f2 -125 fin " },
+        [FRESH_RETAINS] = { 0, "made fresh inner end 0 7 f2 -125 fin " },
+    };
+    int kind;
+    for (kind = 0; kind < FRESH_KINDS; kind++) {
+        CHECK_INT(run(aio_new(awaits_fresh, .kind = kind)), want[kind].error);
+        CHECK_NOTES(want[kind].notes);
+    }
+}
+
+CORO_TEST(fresh_in_a_group, struct work *task; struct aio_group group;)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    self->task = aio_group_create_task(&self->group, aio_new(work, 1));
+    AIO_AWAIT(self->task);
+    AIO_AWAIT(aio_group_join(&self->group));    /* it knows that its member has ended */
+    CHECK_NOTES("w1 f1 ");
+    AIO_END;
+}
+
+/* Whoever has awaited one is like any other who runs, also when he yields and is cancelled then. */
+struct cancels { AIO_FRAME(void); struct aio_any *task; };
+static AIO_CORO(cancels) { AIO_BEGIN; CHECK(aio_task_cancel(self->task)); AIO_END; }
+
+struct yields_behind { AIO_FRAME(void); struct work *task; int error; };
+static AIO_CORO(yields_behind)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(work, 1));
+    AIO_AWAIT(self->task);
+    CHECK_INT(aio_spawn(aio_new(cancels, aio_any(self))), 0);
+    AIO_CATCH(self->error, aio_sleep(0));
+    note("%d ", self->error);
+    AIO_CATCH(self->error, aio_sleep(1));
+    note("%d ", self->error);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+
+TEST(fresh_then_cancelled)
+{
+    CHECK_INT(run(aio_new(yields_behind)), 0);
+    CHECK_NOTES("w1 f1 -125 0 ");
+}
+
+/* Each task awaits one that it makes: the C stack does not grow with them. */
+struct begets_awaited { AIO_FRAME(long); long depth; struct begets_awaited *child; };
+static AIO_CORO(begets_awaited)
+{
+    AIO_BEGIN;
+    if (self->depth) {
+        self->child = aio_create_task(aio_new(begets_awaited, .depth = self->depth - 1));
+        AIO_AWAIT(self->result, self->child);
+        self->result++;
+    }
+    AIO_FINALLY;
+    aio_release(self->child);
+    AIO_END;
+}
+
+CORO_TEST(fresh_and_deep, long depth;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(self->depth, aio_new(begets_awaited, .depth = core_many(200000)));
+    CHECK_INT(self->depth, core_many(200000));
+    AIO_END;
+}
+
+/* They do not keep others waiting: what is posted is looked for after 64 steps at most, theirs included. */
+static bool posted_came;
+static void posted_comes(struct aio_callback *callback) { (void)callback; posted_came = true; }
+
+CORO_TEST(fresh_and_many, int n; struct work *task; struct aio_callback callback;)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_sleep(1));
+    posted_came = false;
+    self->callback.fn = posted_comes;
+    aio_loop_post(aio_loop_current(), &self->callback);
+    for (self->n = 0; !posted_came && self->n < 1000; self->n++) {
+        self->task = aio_create_task(aio_new(work, 1));
+        AIO_AWAIT(self->task);
+        aio_release(self->task);
+    }
+    CHECK(self->n <= 64, "looked for what is posted after %d tasks", self->n);
+    tap_text[0] = 0;
+    AIO_END;
+}
+
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(create_task), T(release_unfinished), T(retain), T(handle_outlives_loop), T(spawn),
         T(without_a_loop), T(nested_run), T(names), T(current_task), T(all_tasks), T(many_waiters), T(turns),
         T(turn_by_turn), T(spinners_do_not_starve_timers), T(leftovers), T(leftovers_clean_up),
         T(leftovers_spawn), T(await_self), T(ring_is_cancelled), T(ring_is_left_over), T(nothing_can_happen),
-        T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback));
+        T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback), T(fresh), T(fresh_in_a_group),
+        T(fresh_then_cancelled),        T(fresh_and_deep), T(fresh_and_many));
 }
