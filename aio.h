@@ -1070,9 +1070,9 @@ static inline bool aio_jump_(struct aio_coro *self)
 
 /* Takes leave of what was awaited, if there is little to do: it went well, and is freed, or only borrowed (tasks,
    futures, constants). */
-static inline bool aio_let_go_(struct aio_coro *ret)
+static inline bool aio_let_go_of_result_(struct aio_coro *ret)
 {
-    if (aio_likely_(ret == aio_constant_(aio_ok_)))
+    if (aio_likely_(ret->flags & AIO_F_FINE_))
         return true;
     if (aio_unlikely_(ret->error != 0))
         return false;
@@ -1084,9 +1084,11 @@ static inline bool aio_let_go_(struct aio_coro *ret)
     }
     return !(ret->flags & (AIO_F_CORO_ | AIO_F_DEAD_)) || ret->flags & AIO_F_ROOT_;
 }
-static inline bool aio_let_go_of_result_(struct aio_coro *ret)
+/* What comes of a yield is told by its address: a load is what the processor has least of there (2.6 ns, and 2.8 if
+   this were left to the flags). */
+static inline bool aio_let_go_(struct aio_coro *ret)
 {
-    return aio_likely_(ret->flags & AIO_F_FINE_) || aio_let_go_(ret);
+    return aio_likely_(ret == aio_constant_(aio_ok_)) || aio_let_go_of_result_(ret);
 }
 
 /* The same, whatever there is to do. Not 0: it failed, and self has its error. */
@@ -1391,8 +1393,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
         self->aio.pc = (uint16_t)(n); \
         return aio_parked_ ? 0 : aio_await_far_(&self->aio, aio_c_); \
     } } AIO_FALLTHROUGH_; case AIO_POINT_(n):
-/* An operation that began to wait comes back with a constant that has AIO_F_FINE_, most others with
-   aio_ok_. */
+/* An operation that began to wait comes back with a constant that is not aio_ok_. */
 #define AIO_LET_GO_ (aio_hint_ ? aio_let_go_of_result_(aio_ret_) : aio_let_go_(aio_ret_))
 #else
 #define AIO_LET_GO_ aio_let_go_(aio_ret_)
@@ -1403,7 +1404,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 #define AIO_LEAVE_ if (aio_left_slow_(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_
 #else
 #define AIO_LEAVE_ \
-    if (aio_unlikely_(!AIO_LET_GO_) && aio_left_slow_(&self->aio, aio_ret_, __LINE__)) goto aio_dispatch_
+    if (aio_unlikely_(!aio_let_go_of_result_(aio_ret_)) && aio_left_slow_(&self->aio, aio_ret_, __LINE__)) \
+        goto aio_dispatch_
 #endif
 /* The same where no result was taken, which could be in a local variable. If there is more to do than a free, the
    body returns, and the loop comes back to it at once: as the last thing that a function does, a call costs nothing
