@@ -5002,15 +5002,31 @@ static AIO_COLD_ void aio_task_unmake_(struct aio_loop *loop, struct aio_task *t
 #define AIO_LONG_WAY_ AIO_NOINLINE_
 #endif
 
+/* Four bytes of a task at once: how it has been made, if nothing has happened to it since. */
+static inline uint32_t aio_state_of_(uint8_t place, uint8_t flags, uint8_t cancels, uint8_t refs)
+{
+    const uint8_t bytes[4] = { place, flags, cancels, refs };
+    uint32_t state;
+    aio_memcpy_(&state, bytes, sizeof state);
+    return state;
+}
+static inline uint32_t aio_task_state_(const struct aio_task *task)
+{
+    uint32_t state;
+    aio_memcpy_(&state, &task->node.place, sizeof state);
+    return state;
+}
+static inline void aio_task_set_state_(struct aio_task *task, uint32_t state)
+{
+    aio_memcpy_(&task->node.place, &state, sizeof state);
+}
+
 static inline void aio_task_fill_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *c, uint8_t place,
                                   uint8_t flags, uint8_t refs)
 {
     task->leaf = c;
     task->node.u.ret = NULL;
-    task->node.place = place;
-    task->node.flags = flags;
-    task->node.cancels = 0;
-    task->node.refs = refs;
+    aio_task_set_state_(task, aio_state_of_(place, flags, 0, refs));
     task->node.seq = ++loop->seq;
     c->up.task = task;
     c->flags = (uint16_t)(c->flags | AIO_F_ROOT_);
@@ -5456,29 +5472,14 @@ static inline bool aio_await_task_quickly_(struct aio_coro *self, struct aio_cor
    here, above the C stack of the one that waits. It takes its first step; if that is its last one, too, and has made
    nobody else ready, then whoever waits goes on, with the result. Meanwhile everybody is in the state that he would have
    in the loop, so nobody can tell, but for two turns of the loop less: a task that is made, awaited and released takes
-   14 ns, not 19.5. (That is a write for each nanosecond, and then as fast as this processor takes them.) Both steps have
-   one budget, and between two looks there are as many as the loop would have taken.
+   15.4 ns, not 19.6, in 196 instructions, not 280; and what it takes are 43 writes in 49 cycles, so that a condition or
+   two more would not matter. Both steps have one budget, and between two looks there are no more of them than the loop
+   would have taken.
    NULL: it goes on in the loop. */
 enum { AIO_AHEAD_ = AIO_MAX_DIRECT < AIO_LOOK_EVERY_ / 2 ? AIO_MAX_DIRECT : AIO_LOOK_EVERY_ / 2 };
 
-/* Four bytes of a task at once: how it has been made, if nothing has happened to it since. */
-static inline uint32_t aio_state_of_(uint8_t place, uint8_t flags, uint8_t cancels, uint8_t refs)
-{
-    const uint8_t bytes[4] = { place, flags, cancels, refs };
-    uint32_t state;
-    aio_memcpy_(&state, bytes, sizeof state);
-    return state;
-}
-static inline uint32_t aio_task_state_(const struct aio_task *task)
-{
-    uint32_t state;
-    aio_memcpy_(&state, &task->node.place, sizeof state);
-    return state;
-}
-static inline void aio_task_set_state_(struct aio_task *task, uint32_t state)
-{
-    aio_memcpy_(&task->node.place, &state, sizeof state);
-}
+/* It counts who ends, or measures each step: then there are none of these. */
+static bool aio_looks_closely_(const struct aio_loop *loop) { return loop->closing || loop->debug; }
 
 static AIO_NOINLINE_ struct aio_coro *aio_await_next_slow_(struct aio_loop *loop, struct aio_task *task,
                                                            struct aio_coro *ret)
@@ -5493,10 +5494,11 @@ static AIO_NOINLINE_ struct aio_coro *aio_await_next_slow_(struct aio_loop *loop
 static inline struct aio_coro *aio_await_next_(struct aio_loop *loop, struct aio_task *task, struct aio_task *target)
 {
     struct aio_coro *ret;
-    if (loop->head != &target->node || loop->tail != &target->node.link.next || target->node.flags & AIO_N_UNUSUAL_)
+    if (loop->head != &target->node || loop->tail != &target->node.link.next)
         return NULL;
     if (aio_unlikely_(loop->seq - loop->looked_seq > AIO_AHEAD_)) {
-        aio_pause_soon_(loop);
+        if (!aio_looks_closely_(loop))
+            aio_pause_soon_(loop);                  /* for a look, from which on there are as many again */
         return NULL;
     }
     loop->head = NULL;
@@ -5505,8 +5507,7 @@ static inline struct aio_coro *aio_await_next_(struct aio_loop *loop, struct aio
     loop = aio_thread_.loop;                        /* loaded again, as the target: nothing but `task` has to be saved */
     target = loop->current;
     if (aio_unlikely_(ret != task->node.u.target) || aio_unlikely_(loop->head != NULL) ||
-        aio_unlikely_(loop->closing) || aio_unlikely_(target->extension != NULL) ||
-        aio_unlikely_(target->waiters != &task->node) ||
+        aio_unlikely_(target->extension != NULL) || aio_unlikely_(target->waiters != &task->node) ||
         aio_unlikely_(task->node.flags & (AIO_N_UNUSUAL_ | AIO_N_FORWARDED_)) ||
         aio_unlikely_(aio_task_state_(target) != aio_state_of_(AIO_AT_READY_, 0, 0, 2)))
         return aio_await_next_slow_(loop, task, ret);
@@ -8906,8 +8907,8 @@ static int aio_look_(struct aio_loop *loop, aio_time timeout)
 {
     int error = 0;
     loop->current = NULL;
-#if !AIO_BARE_
-    loop->looked_seq = loop->seq;
+#if AIO_QUICK_ && !AIO_BARE_
+    loop->looked_seq = loop->seq - (aio_looks_closely_(loop) ? AIO_AHEAD_ + 1 : 0);
 #endif
     aio_inbox_take_(loop);
     if (loop->head)
