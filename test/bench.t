@@ -27,6 +27,9 @@ for script in run report charts records.pl; do
     result $? "$script is Perl"
 done
 
+bench/report --readme bench/results >"$tmp/rows" 2>"$tmp/log" && [ -s "$tmp/rows" ] && ! grep -Fxvf README.md "$tmp/rows"
+result $? 'the table of the README is that of bench/results'
+
 CXX=false bench --peers=cxx20 --workloads='yield spawn_join'
 result $? 'two workloads run'
 says '^skipped: cxx20 ('
