@@ -61,7 +61,9 @@ AIO_API_ const struct aio_poller *aio_epoll(void);
 extern "C" {
 #endif
 
-enum { AIO_EPOLL_EVENTS_ = 64 };        /* taken at a time; what is left comes with the next look */
+/* Taken at a time: as many as the loop runs between two looks. More of them would wait while they leave the caches
+   (8,000 connections: 1.5 % of the time of an echo, with 256); what is left comes with the next look. */
+enum { AIO_EPOLL_EVENTS_ = AIO_LOOK_EVERY_ };
 enum { AIO_EPOLL_ALWAYS_ = 4 };         /* in aio_fd.watched: cannot be registered */
 /* The event of the eventfd that ends a wait: of descriptor 0, in a generation that it never has. */
 #define AIO_EPOLL_WAKE_ ((uint64_t)UINT32_MAX << 32)
