@@ -259,6 +259,13 @@
 #error "AIO_DEBUG keeps its own account of memory: leave AIO_POOL to it"
 #endif
 
+/* Files that were built with and without these do not go together: the linker says so, by this name. */
+#if AIO_DEBUG
+#define aio_thread_ aio_built_with_AIO_DEBUG_
+#elif AIO_LINES
+#define aio_thread_ aio_built_with_AIO_LINES_
+#endif
+
 /* ----------------------------------------------------------------- what differs by compiler */
 
 #if defined __GNUC__ || defined __clang__
@@ -1170,7 +1177,7 @@ typedef struct aio_int *aio_int_get_ AIO_ALIGN_(2);
    belong there. */
 #define AIO_CORO(name) \
     const struct aio_type *name##_type_(void); \
-    AIO_FRAME_SYMBOL_(name) \
+    AIO_FRAME_SYMBOL_(name) AIO_FRAME_FIRST_(name) \
     static struct aio_coro *name##_body_(struct name *self, struct aio_coro *aio_ret_); \
     static struct aio_coro *name##_enter_(struct aio_coro *aio_self_, struct aio_coro *aio_ret_) \
     { return name##_body_((struct name *)(void *)aio_self_, aio_ret_); } \
@@ -1182,6 +1189,12 @@ typedef struct aio_int *aio_int_get_ AIO_ALIGN_(2);
     AIO_DIAGNOSE_ \
     static struct aio_coro *name##_body_(struct name *self, struct aio_coro *aio_ret_)
 
+#ifndef __cplusplus                     /* where offsetof is for simple structs only */
+#define AIO_FRAME_FIRST_(name) \
+    typedef char name##_has_to_begin_with_AIO_FRAME_[offsetof(struct name, aio) == 0 ? 1 : -1] AIO_UNUSED_;
+#else
+#define AIO_FRAME_FIRST_(name)
+#endif
 #if AIO_FRAME_SYMBOLS                   /* in a section of its own, which --gc-sections drops */
 #define AIO_FRAME_SYMBOL_(name) static const char name##_frame_bytes_[sizeof(struct name)] \
     __attribute__((used, section(".rodata.aio_frames." #name))) = { 0 };
@@ -1367,6 +1380,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
 
 #define AIO_SELECT2_(a, b, name, ...) name
 #define AIO_SELECT3_(a, b, c, name, ...) name
+#define AIO_SELECT4_(a, b, c, d, name, ...) name
 #define AIO_NUMBER_ (__COUNTER__ - AIO_BEGIN_is_missing_)
 #if AIO_LINES
 #define AIO_KEEP_LINE_ self->aio.line = __LINE__;
@@ -1427,7 +1441,8 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
    a future, and take its result. Leaves, if it is not ready at once. An error jumps; the lvalue is
    written all the same (a partial count, or zero). NULL: AIO_ENOMEM. */
 #define AIO_AWAIT(...) \
-    AIO_SELECT2_(__VA_ARGS__, AIO_AWAIT2_, AIO_AWAIT1_, )(AIO_NUMBER_, __VA_ARGS__)
+    AIO_SELECT3_(__VA_ARGS__, AIO_AWAIT3_, AIO_AWAIT2_, AIO_AWAIT1_, )(AIO_NUMBER_, __VA_ARGS__)
+#define AIO_AWAIT3_(n, a, b, c) AIO_REFUSE_(AIO_AWAIT_takes_an_awaitable_or_an_lvalue_and_an_awaitable)
 #define AIO_AWAIT1_(n, x) do { \
     AIO_START_(n, x) AIO_LEAVE_FAR_; } while (0)
 #define AIO_AWAIT2_(n, lvalue, x) do { \
@@ -1438,7 +1453,9 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
    (0 if there is none) and the body goes on. The task's own cancellation is not taken: it jumps.
    That of another task or future is, for it is the result of the wait. */
 #define AIO_TRY(...) \
-    AIO_SELECT3_(__VA_ARGS__, AIO_TRY3_, AIO_TRY2_, , )(AIO_NUMBER_, __VA_ARGS__)
+    AIO_SELECT4_(__VA_ARGS__, AIO_TRY4_, AIO_TRY3_, AIO_TRY2_, AIO_TRY1_, )(AIO_NUMBER_, __VA_ARGS__)
+#define AIO_TRY1_(n, x) AIO_REFUSE_(AIO_TRY_and_AIO_CATCH_take_an_error_first_then_an_lvalue_or_none_then_an_awaitable)
+#define AIO_TRY4_(n, a, b, c, d) AIO_TRY1_(n, a)
 #define AIO_TRY2_(n, err, x) do { \
     AIO_START_(n, x) AIO_CAUGHT_(err, false); } while (0)
 #define AIO_TRY3_(n, err, lvalue, x) do { \
@@ -1451,7 +1468,7 @@ AIO_API_ void aio_discard_(struct aio_coro *c);
    should have a reason, and end soon: nobody will ask again. A future or task that one waited for has been
    cancelled, too: awaiting it again returns at once. */
 #define AIO_CATCH(...) \
-    AIO_SELECT3_(__VA_ARGS__, AIO_CATCH3_, AIO_CATCH2_, , )(AIO_NUMBER_, __VA_ARGS__)
+    AIO_SELECT4_(__VA_ARGS__, AIO_TRY4_, AIO_CATCH3_, AIO_CATCH2_, AIO_TRY1_, )(AIO_NUMBER_, __VA_ARGS__)
 #define AIO_CATCH2_(n, err, x) do { \
     AIO_START_(n, x) (err) = AIO_HOT_(aio_catch_)(&self->aio, aio_ret_, true, __LINE__); } while (0)
 #define AIO_CATCH3_(n, err, lvalue, x) do { \
@@ -5382,14 +5399,33 @@ static inline void aio_task_finish_(struct aio_loop *loop, struct aio_task *task
 
 enum { AIO_LOOK_EVERY_ = 64 };          /* resumptions between two looks at timers and descriptors */
 
+/* A step is over, but nothing is going to resume the task: a body was left by a return of the user's. */
+static void aio_check_waits_(struct aio_loop *loop, const struct aio_task *task)
+{
+#if AIO_DEBUG
+    const struct aio_node *node = loop->head;
+    if (task->node.place != AIO_AT_READY_ || loop->tail == &((struct aio_task *)(uintptr_t)task)->node.link.next)
+        return;
+    while (node && node != &task->node)
+        node = &node->link.next == loop->tail ? NULL : node->link.next;
+    AIO_ASSERT(node, "this, or what it awaits, has returned without waiting: AIO_RETURN, not return",
+               aio_type_name_(task->leaf), aio_type_file_(task->leaf), aio_line_(task->leaf));
+#else
+    (void)loop;
+    (void)task;
+#endif
+}
+
 /* One step of a task: from frame to frame up the chain of callers, until one suspends or the task ends.
    The C stack does not grow with the depth. ret: what the first of the frames has returned. True: it yields. */
 static AIO_INLINE_ bool aio_resume_with_(struct aio_loop *loop, struct aio_task *task, struct aio_coro *ret)
 {
     while (aio_unlikely_(ret != AIO_YIELDS_)) {
         struct aio_coro *frame;
-        if (!ret)
+        if (!ret) {
+            aio_check_waits_(loop, task);
             return false;
+        }
         if (aio_unlikely_(ret == AIO_GOES_ON_)) {
             frame = task->leaf;
             ret = task->node.u.ret;
@@ -5527,7 +5563,7 @@ static inline struct aio_coro *aio_await_next_(struct aio_loop *loop, struct aio
     return ret;
 }
 #else
-#define aio_await_next_(loop, task, target) NULL
+#define aio_await_next_(loop, task, target) ((struct aio_coro *)NULL)
 #endif
 
 static AIO_LONG_WAY_ struct aio_coro *aio_await_slower_(struct aio_coro *self, struct aio_coro *c);
@@ -6639,7 +6675,7 @@ static bool aio_timeout_settle_(struct aio_scope_ *scope, struct aio_coro *self,
 
 static uint16_t aio_timeout_block_end_(const struct aio_scope_ *scope)
 {
-    return AIO_CONTAINER_(scope, const struct aio_timeout, scope)->pc;
+    return ((const struct aio_timeout *)(const void *)((const char *)scope - offsetof(struct aio_timeout, scope)))->pc;
 }
 
 static const struct aio_scope_kind_ *aio_kind_timeout_(void)

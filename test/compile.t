@@ -39,6 +39,16 @@ linked() {
     done
 }
 
+# apart COMPILER...: two files that were not built with the same layout do not make a program.
+apart() {
+    for option in AIO_DEBUG AIO_LINES; do
+        "$@" -D_GNU_SOURCE -c test/compile/linked_a.c -o "$tmp/a.o" &&
+            "$@" -D$option=1 -c test/compile/linked_b.c -o "$tmp/b.o" || return 1
+        "$@" -x none "$tmp/a.o" "$tmp/b.o" -o "$tmp/linked" >"$tmp/apart" 2>&1 && return 1
+        grep -q "aio_built_with_${option}_" "$tmp/apart" || return 1
+    done
+}
+
 # run COMPILER...: builds it, and what it builds exits with 0.
 run() { "$@" -o "$tmp/program" && "$tmp/program"; }
 
@@ -80,6 +90,7 @@ options() {
     try "$1: beside <aio.h>, _GNU_SOURCE" beside $check -fsyntax-only -D_GNU_SOURCE
     try "$1: beside <aio.h>, implementation" beside $all
     try "$1: two files linked" linked $check
+    try "$1: two files that differ in their layout" apart $check
     try "$1: freestanding" bare $check -ffreestanding
     try "$1: freestanding, optimised" bare $check -ffreestanding -O2
     try "$1: bare-metal form runs" run $check -DBARE_HOSTED test/compile/bare.c

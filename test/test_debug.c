@@ -206,6 +206,45 @@ TEST(the_dead_stack_is_scribbled)
         CHECK_INT(run(aio_new(scribbled)), 0);
 }
 
+/* A return of one's own, where nothing has been awaited: the task would wait for ever. */
+struct returns { AIO_FRAME(void); int when; };
+static AIO_CORO(returns)
+{
+    AIO_BEGIN;
+    if (self->when == 0)
+        return 0;
+    AIO_AWAIT(aio_sleep(5));
+    return 0;
+    AIO_END;
+}
+struct awaits_returns { AIO_FRAME(void); };
+static AIO_CORO(awaits_returns)
+{
+    AIO_BEGIN;
+    AIO_AWAIT(aio_new(returns, 0));
+    AIO_END;
+}
+enum { AWAITS_RETURNS = __LINE__ - 3, RETURNS = AWAITS_RETURNS - 8 };
+static void returns_at_once(void) { (void)aio_run(aio_new(returns, 0)); }
+static void returns_later(void) { (void)aio_run(aio_new(returns, 1)); }
+static void returns_below(void) { (void)aio_run(aio_new(awaits_returns)); }
+static const char *return_text(const char *name, int line)
+{
+    static char want[200];
+    snprintf(want, sizeof want, "aio: '%s' (%s:%d): this, or what it awaits, has returned without waiting: "
+             "AIO_RETURN, not return\n", name, __FILE__, line);
+    return want;
+}
+TEST(returned)
+{
+    char at_once[200];
+    snprintf(at_once, sizeof at_once, "aio: 'returns' (%s): this, or what it awaits, has returned without waiting: "
+             "AIO_RETURN, not return\n", __FILE__);
+    CHECK_STR(dies(returns_at_once), at_once);
+    CHECK_STR(dies(returns_later), return_text("returns", RETURNS));
+    CHECK_STR(dies(returns_below), return_text("awaits_returns", AWAITS_RETURNS));
+}
+
 struct local_buffer { AIO_FRAME(void); };
 static AIO_CORO(local_buffer)
 {
@@ -461,7 +500,7 @@ TEST(dump_with_lines)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(never_awaited), T(never_released), T(nobody_looked_at_its_error), T(destroyed_while_pending),
-        T(slow_step), T(freed_frames_are_poisoned), T(the_dead_stack_is_scribbled), T(local_buffers), T(local_items),
+        T(slow_step), T(freed_frames_are_poisoned), T(returned), T(the_dead_stack_is_scribbled), T(local_buffers), T(local_items),
         T(operations_awaited_twice),
         T(use_after_the_end), T(foreign_threads), T(dump_with_lines));
 }

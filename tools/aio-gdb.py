@@ -252,13 +252,24 @@ class Loop:
             return None
 
 
+def thread_variable():
+    """What the library has of this thread; its name tells how the program was built."""
+    for name in ("aio_thread_", "aio_built_with_AIO_DEBUG_", "aio_built_with_AIO_LINES_"):
+        try:
+            return gdb.parse_and_eval(name)
+        except gdb.error as error:
+            if "No symbol" not in str(error):
+                raise
+    raise gdb.error("no aio here")
+
+
 def loops_of_thread(thread):
     """The loops that the thread has open, oldest first; without its thread-local variables (a core file,
     a libc that gdb does not know), the loop that its C stack tells of."""
     found = []
     thread.switch()
     try:
-        loop = gdb.parse_and_eval("aio_thread_")["newest"]
+        loop = thread_variable()["newest"]
         while loop:
             found.insert(0, loop)
             loop = loop["older"]
