@@ -1781,8 +1781,9 @@ AIO_API_ struct aio_coro *aio_generator_next_(struct aio_coro *generator);
 AIO_API_ bool aio_generator_more_(const struct aio_coro *ret);
 
 /* AIO_NEXT(more, lvalue, generator); asks for one value. more: a bool or an int: was there one? The generator is a
-   variable of the frame, which keeps it until AIO_CLOSE; several coroutines and tasks may ask it, one at a time.
-   Leaves; an error of the generator jumps, and is its end. */
+   variable of the frame, which keeps it until AIO_CLOSE, for which AIO_FINALLY is the place: nothing else ends it before
+   the loop is closed, and it must not point into the frame by then. Several coroutines and tasks may ask it, one at a
+   time. Leaves; an error of the generator jumps, and is its end. */
 #define AIO_NEXT(more, lvalue, generator) AIO_NEXT2_(AIO_NUMBER_, more, lvalue, generator)
 #define AIO_NEXT2_(n, more, lvalue, generator) AIO_NEXT3_(n, more, lvalue, generator)
 #define AIO_NEXT3_(n, more, lvalue, generator) do { \

@@ -8,7 +8,7 @@
 
    Usage: echo-server [PORT]       (0, the default: any free port)
 
-   Prints, and then after SIGINT or SIGTERM:
+   Prints, with 7000 as its argument, and then after SIGINT or SIGTERM:
        listening on 127.0.0.1:7000
        bye
 */
