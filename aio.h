@@ -2722,11 +2722,11 @@ static AIO_INLINE_ struct aio_coro *aio_quick_(struct aio_coro *self, struct aio
         c->flags = (uint16_t)(AIO_F_CORO_ | kind);
     return ret;
 }
+#endif
 
 /* The long way, as the last thing that a body does: what it returns. The loop comes back to it if c is
-   done at once. */
+   done at once. For files with hints, of which this one need not be. */
 AIO_API_ struct aio_coro *aio_await_far_(struct aio_coro *self, struct aio_coro *c);
-#endif
 
 /* Memory for a frame of the library's; free what was not awaited with aio_discard. */
 AIO_API_ struct aio_coro *aio_frame_new(const struct aio_type *type, size_t size);
@@ -7185,7 +7185,7 @@ static void aio_op_end_all_(struct aio_node **head, struct aio_coro *ret)
         aio_op_grant_(task, ret);
 }
 
-static AIO_COLD_ void aio_misused_(const char *message, const char *file, uint32_t line)
+static AIO_COLD_ AIO_NORETURN_ void aio_misused_(const char *message, const char *file, uint32_t line)
 {
     struct aio_loop *loop = aio_thread_.loop;
     const char *name = loop && loop->current ? aio_task_name_(aio_root_of_(loop->current)) : "callback";
