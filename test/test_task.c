@@ -778,6 +778,78 @@ TEST(fresh)
     }
 }
 
+/* Without a cleanup; and one whose root itself lets the others run. */
+struct plain { AIO_FRAME(int); int yields; };
+static AIO_CORO(plain)
+{
+    AIO_BEGIN;
+    while (self->yields--)
+        AIO_AWAIT(aio_sleep(0));
+    AIO_RETURN(3);
+    AIO_END;
+}
+
+CORO_TEST(fresh_and_plain, int i, value; struct plain *task;)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++) {
+        self->task = aio_create_task(aio_new(plain, .yields = self->i));
+        AIO_AWAIT(self->value, self->task);
+        CHECK_INT(self->value, 3);
+        CHECK(aio_task_done(self->task));
+        CHECK_INT(aio_task_error(self->task), 0);
+        AIO_AWAIT(self->value, self->task);     /* once more */
+        CHECK_INT(self->value, 3);
+        aio_release(self->task);
+    }
+    AIO_END;
+}
+
+/* Who awaits it has been called by another coroutine, and is gone when that goes on: nothing may point at it. */
+struct awaits_plain { AIO_FRAME(int); int yields; struct plain *task; };
+static AIO_CORO(awaits_plain)
+{
+    AIO_BEGIN;
+    self->task = aio_create_task(aio_new(plain, .yields = self->yields));
+    AIO_AWAIT(self->result, self->task);
+    AIO_FINALLY;
+    aio_release(self->task);
+    AIO_END;
+}
+
+CORO_TEST(fresh_below, int i, value; struct awaits_plain *task;)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++) {
+        AIO_AWAIT(self->value, aio_new(awaits_plain, .yields = self->i));
+        CHECK_INT(self->value, 3);
+        CHECK(aio_current_task() == aio_any(self));
+        CHECK_INT(aio_all_tasks(aio_loop_current(), NULL, 0), 1);
+        AIO_AWAIT(aio_sleep(0));                /* it is this frame that goes on */
+        self->task = aio_create_task(aio_new(awaits_plain, .yields = self->i));
+        AIO_AWAIT(self->value, self->task);     /* one in the first step of another */
+        CHECK_INT(self->value, 3);
+        aio_release(self->task);
+        AIO_AWAIT(aio_sleep(0));
+        CHECK(aio_current_task() == aio_any(self));
+    }
+    AIO_END;
+}
+
+CORO_TEST(fresh_below_a_proxy, int i, value; struct plain *task;)
+{
+    AIO_BEGIN;
+    for (self->i = 0; self->i < 3; self->i++) {
+        self->task = aio_create_task(aio_new(plain, .yields = self->i));
+        AIO_AWAIT(self->value, aio_wait_for(self->task, AIO_SEC(1)));
+        CHECK_INT(self->value, 3);
+        aio_release(self->task);
+        AIO_AWAIT(aio_sleep(0));
+        CHECK(aio_current_task() == aio_any(self));
+    }
+    AIO_END;
+}
+
 CORO_TEST(fresh_in_a_group, struct work *task; struct aio_group group;)
 {
     AIO_BEGIN;
@@ -838,24 +910,28 @@ CORO_TEST(fresh_and_deep, long depth;)
     AIO_END;
 }
 
-/* They do not keep others waiting: what is posted is looked for after 64 steps at most, theirs included. */
+/* They do not keep others waiting: what is posted is looked for after 64 resumptions, and after 32 of these, of which each
+   has two steps. */
 static bool posted_came;
 static void posted_comes(struct aio_callback *callback) { (void)callback; posted_came = true; }
 
-CORO_TEST(fresh_and_many, int n; struct work *task; struct aio_callback callback;)
+CORO_TEST(fresh_and_many, int n, yields, left; struct plain *task; struct aio_callback callback;)
 {
     AIO_BEGIN;
-    AIO_AWAIT(aio_sleep(1));
-    posted_came = false;
-    self->callback.fn = posted_comes;
-    aio_loop_post(aio_loop_current(), &self->callback);
-    for (self->n = 0; !posted_came && self->n < 1000; self->n++) {
-        self->task = aio_create_task(aio_new(work, 1));
-        AIO_AWAIT(self->task);
-        aio_release(self->task);
+    for (self->yields = 0; self->yields < 70; self->yields++) {
+        AIO_AWAIT(aio_sleep(1));
+        posted_came = false;
+        self->callback.fn = posted_comes;
+        aio_loop_post(aio_loop_current(), &self->callback);
+        for (self->left = self->yields; self->left > 0; self->left--)
+            AIO_AWAIT(aio_sleep(0));
+        for (self->n = 0; !posted_came && self->n < 1000; self->n++) {
+            self->task = aio_create_task(aio_new(plain, 0));
+            AIO_AWAIT(self->task);
+            aio_release(self->task);
+        }
+        CHECK(self->n <= 33, "behind %d yields: looked for what is posted after %d tasks", self->yields, self->n);
     }
-    CHECK(self->n <= 64, "looked for what is posted after %d tasks", self->n);
-    tap_text[0] = 0;
     AIO_END;
 }
 
@@ -865,6 +941,7 @@ int main(int argc, char **argv)
         T(without_a_loop), T(nested_run), T(names), T(current_task), T(all_tasks), T(many_waiters), T(turns),
         T(turn_by_turn), T(spinners_do_not_starve_timers), T(leftovers), T(leftovers_clean_up),
         T(leftovers_spawn), T(await_self), T(ring_is_cancelled), T(ring_is_left_over), T(nothing_can_happen),
-        T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback), T(fresh), T(fresh_in_a_group),
-        T(fresh_then_cancelled),        T(fresh_and_deep), T(fresh_and_many));
+        T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback), T(fresh),
+        T(fresh_and_plain), T(fresh_below), T(fresh_below_a_proxy), T(fresh_in_a_group), T(fresh_then_cancelled),
+        T(fresh_and_deep), T(fresh_and_many));
 }
