@@ -6,9 +6,9 @@
    Build:
        cc -iquote . examples/06-echo-server.c -o echo-server
 
-   Usage: echo-server [PORT]       (0, the default: any free port)
+   Usage: echo-server [PORT]       (0, the default: any free port; 7000 below)
 
-   Prints, with 7000 as its argument, and then after SIGINT or SIGTERM:
+   Prints, and then after SIGINT or SIGTERM:
        listening on 127.0.0.1:7000
        bye
 */

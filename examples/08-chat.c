@@ -7,9 +7,9 @@
    Build:
        cc -iquote . examples/08-chat.c -o chat
 
-   Usage: chat [PORT]              (0, the default: any free port)
+   Usage: chat [PORT]              (0, the default: any free port; 7000 below)
 
-   Prints, with 7000 as its argument, and then after SIGINT or SIGTERM:
+   Prints, and then after SIGINT or SIGTERM:
        listening on 127.0.0.1:7000
        bye
 */
