@@ -1534,9 +1534,10 @@ static inline struct aio_void *aio_sleep(aio_time delay)
 /* ----------------------------------------------------------------------------------- tasks */
 
 /* aio_create_task(coroutine): starts it as a task, concurrently: its first step runs in the next
-   turn, behind what is ready (if nothing is, and it is awaited first of all: in that await). The same typed pointer, now a handle: await it, look at its members, cancel it; it is the
-   caller's until aio_release. NULL, and the coroutine is discarded unrun, when memory is out or no
-   loop runs. From a task or a callback. */
+   turn, behind what is ready (if nothing is, and it is awaited first of all: in that await). The
+   same typed pointer, now a handle: await it, look at its members, cancel it; it is the caller's
+   until aio_release. NULL, and the coroutine is discarded unrun, when memory is out or no loop runs.
+   From a task or a callback. */
 #define aio_create_task(c) AIO_UNTAKEN_(aio_as_(c, aio_task_new_(NULL, AIO_TASKABLE_(c))))
 /* aio_spawn(coroutine): starts it as a task that the loop owns. 0, or AIO_ENOMEM, or AIO_EPERM (no
    loop runs), and then it is discarded unrun. Its error goes to the loop's error handler. */
@@ -5550,6 +5551,7 @@ static inline struct aio_coro *aio_await_next_(struct aio_loop *loop, struct aio
     target = loop->current;
     if (aio_unlikely_(ret != task->node.u.target) || aio_unlikely_(loop->head != NULL) ||
         aio_unlikely_(target->extension != NULL) || aio_unlikely_(target->waiters != &task->node) ||
+        aio_unlikely_(target->node.u.ret != NULL) ||                /* it has awaited another: see aio_task_alloc_ */
         aio_unlikely_(task->node.flags & (AIO_N_UNUSUAL_ | AIO_N_FORWARDED_)) ||
         aio_unlikely_(aio_task_state_(target) != aio_state_of_(AIO_AT_READY_, 0, 0, 2)))
         return aio_await_next_slow_(loop, task, ret);

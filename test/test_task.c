@@ -836,6 +836,26 @@ CORO_TEST(fresh_below, int i, value; struct awaits_plain *task;)
     AIO_END;
 }
 
+/* The record of one that has awaited another is as good as new for the next task: a join, which looks at what its await
+   returns, and has begun none yet. */
+CORO_TEST(fresh_again, int value; struct awaits_plain *task; struct aio_void *join; struct aio_group group;)
+{
+    AIO_BEGIN;
+    aio_group_open(&self->group, self, 0, 0);
+    CHECK_INT(aio_group_spawn(&self->group, aio_new(work, 1, .sleep = 5)), 0);
+    AIO_AWAIT(aio_sleep(1));
+    self->task = aio_create_task(aio_new(awaits_plain, 0));
+    AIO_AWAIT(self->value, self->task);
+    aio_release(self->task);
+    self->join = aio_create_task(aio_group_join(&self->group));
+    AIO_AWAIT(self->join);
+    CHECK_INT(aio_now(), 5);
+    CHECK_NOTES("w1 f1 ");
+    AIO_FINALLY;
+    aio_release(self->join);
+    AIO_END;
+}
+
 CORO_TEST(fresh_below_a_proxy, int i, value; struct plain *task;)
 {
     AIO_BEGIN;
@@ -942,6 +962,6 @@ int main(int argc, char **argv)
         T(turn_by_turn), T(spinners_do_not_starve_timers), T(leftovers), T(leftovers_clean_up),
         T(leftovers_spawn), T(await_self), T(ring_is_cancelled), T(ring_is_left_over), T(nothing_can_happen),
         T(unseen_errors), T(seen_errors), T(traceback), T(traceback_across_tasks), T(deep_traceback), T(fresh),
-        T(fresh_and_plain), T(fresh_below), T(fresh_below_a_proxy), T(fresh_in_a_group), T(fresh_then_cancelled),
-        T(fresh_and_deep), T(fresh_and_many));
+        T(fresh_and_plain), T(fresh_below), T(fresh_again), T(fresh_below_a_proxy), T(fresh_in_a_group),
+        T(fresh_then_cancelled), T(fresh_and_deep), T(fresh_and_many));
 }
