@@ -500,7 +500,6 @@ TEST(dump_with_lines)
 int main(int argc, char **argv)
 {
     RUN(argc, argv, T(never_awaited), T(never_released), T(nobody_looked_at_its_error), T(destroyed_while_pending),
-        T(slow_step), T(freed_frames_are_poisoned), T(returned), T(the_dead_stack_is_scribbled), T(local_buffers), T(local_items),
-        T(operations_awaited_twice),
-        T(use_after_the_end), T(foreign_threads), T(dump_with_lines));
+        T(slow_step), T(freed_frames_are_poisoned), T(returned), T(the_dead_stack_is_scribbled), T(local_buffers),
+        T(local_items), T(operations_awaited_twice), T(use_after_the_end), T(foreign_threads), T(dump_with_lines));
 }
